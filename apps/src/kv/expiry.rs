@@ -1,0 +1,223 @@
+//! Commands about when keys end. Time is the agreed time of the operation's stamp: a replica's own
+//! clock never enters, so a key ends at the same point of the log everywhere.
+
+use super::arguments::{is_word, require_integer};
+use super::edit::Edit;
+use super::failure::Failure;
+use super::reply::ReplyWriter;
+
+type Outcome = Result<(), Failure>;
+type Reply<'r, 'o> = &'r mut ReplyWriter<'o>;
+
+const US_PER_SECOND: i64 = 1_000_000;
+const US_PER_MILLISECOND: i64 = 1_000;
+
+/// How a command says when a key ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    AfterSeconds,
+    AfterMilliseconds,
+    AtSeconds,
+    AtMilliseconds,
+}
+
+impl Unit {
+    /// The option words of SET and GETEX.
+    pub(super) fn from_option(word: &[u8]) -> Option<Self> {
+        if is_word(word, "EX") {
+            Some(Self::AfterSeconds)
+        } else if is_word(word, "PX") {
+            Some(Self::AfterMilliseconds)
+        } else if is_word(word, "EXAT") {
+            Some(Self::AtSeconds)
+        } else if is_word(word, "PXAT") {
+            Some(Self::AtMilliseconds)
+        } else {
+            None
+        }
+    }
+
+    const fn scale_us(self) -> i64 {
+        match self {
+            Self::AfterSeconds | Self::AtSeconds => US_PER_SECOND,
+            Self::AfterMilliseconds | Self::AtMilliseconds => US_PER_MILLISECOND,
+        }
+    }
+
+    const fn is_relative(self) -> bool {
+        matches!(self, Self::AfterSeconds | Self::AfterMilliseconds)
+    }
+}
+
+/// The deadline that a positive amount means; for commands where zero is an error.
+pub(super) fn deadline_us(
+    edit: &Edit<'_>,
+    unit: Unit,
+    amount: &[u8],
+    name: &str,
+) -> Result<u64, Failure> {
+    let amount = require_integer(amount)?;
+    if amount <= 0 {
+        return Err(Failure::expire_time(name));
+    }
+    any_deadline_us(edit, unit, amount, name)
+}
+
+/// The deadline that any amount means; one in the past is 0 at least.
+fn any_deadline_us(edit: &Edit<'_>, unit: Unit, amount: i64, name: &str) -> Result<u64, Failure> {
+    let now_us = i64::try_from(edit.time_us()?).unwrap_or(i64::MAX);
+    let base_us = if unit.is_relative() { now_us } else { 0 };
+    let deadline_us = amount
+        .checked_mul(unit.scale_us())
+        .and_then(|amount_us| amount_us.checked_add(base_us))
+        .ok_or_else(|| Failure::expire_time(name))?;
+    Ok(u64::try_from(deadline_us).unwrap_or(0))
+}
+
+pub(super) fn expire(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    change(edit, arguments, reply, Unit::AfterSeconds, "expire")
+}
+
+pub(super) fn pexpire(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    change(edit, arguments, reply, Unit::AfterMilliseconds, "pexpire")
+}
+
+pub(super) fn expireat(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    change(edit, arguments, reply, Unit::AtSeconds, "expireat")
+}
+
+pub(super) fn pexpireat(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    change(edit, arguments, reply, Unit::AtMilliseconds, "pexpireat")
+}
+
+/// The flags of EXPIRE and its like.
+#[derive(Clone, Copy, Default)]
+struct Flags {
+    if_none: bool,
+    if_some: bool,
+    if_later: bool,
+    if_earlier: bool,
+}
+
+impl Flags {
+    fn parse(words: &[&[u8]]) -> Result<Self, Failure> {
+        let mut flags = Self::default();
+        for word in words {
+            if is_word(word, "NX") {
+                flags.if_none = true;
+            } else if is_word(word, "XX") {
+                flags.if_some = true;
+            } else if is_word(word, "GT") {
+                flags.if_later = true;
+            } else if is_word(word, "LT") {
+                flags.if_earlier = true;
+            } else {
+                return Err(Failure::SYNTAX);
+            }
+        }
+        if flags.if_none && (flags.if_some || flags.if_later || flags.if_earlier) {
+            return Err(Failure::fixed(
+                "ERR NX and XX, GT or LT options at the same time are not compatible",
+            ));
+        }
+        if flags.if_later && flags.if_earlier {
+            return Err(Failure::fixed(
+                "ERR GT and LT options at the same time are not compatible",
+            ));
+        }
+        Ok(flags)
+    }
+
+    /// A key without a deadline counts as ending after any other.
+    fn allow(self, current_us: Option<u64>, wanted_us: u64) -> bool {
+        let later = current_us.is_some_and(|current_us| wanted_us > current_us);
+        let earlier = current_us.is_none_or(|current_us| wanted_us < current_us);
+        !(self.if_none && current_us.is_some()
+            || self.if_some && current_us.is_none()
+            || self.if_later && !later
+            || self.if_earlier && !earlier)
+    }
+}
+
+fn change(
+    edit: &mut Edit<'_>,
+    arguments: &[&[u8]],
+    reply: Reply<'_, '_>,
+    unit: Unit,
+    name: &str,
+) -> Outcome {
+    let amount = require_integer(arguments[2])?;
+    let wanted_us = any_deadline_us(edit, unit, amount, name)?;
+    let flags = Flags::parse(&arguments[3..])?;
+    let current = edit.entry(arguments[1]).map(|entry| entry.deadline_us);
+    let changes = current.is_some_and(|current_us| flags.allow(current_us, wanted_us));
+    if changes {
+        edit.set_deadline(arguments[1], Some(wanted_us));
+    }
+    reply.integer(i64::from(changes));
+    Ok(())
+}
+
+pub(super) fn persist(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let changes = edit
+        .entry(arguments[1])
+        .is_some_and(|entry| entry.deadline_us.is_some());
+    if changes {
+        edit.set_deadline(arguments[1], None);
+    }
+    reply.integer(i64::from(changes));
+    Ok(())
+}
+
+pub(super) fn ttl(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let left_us = left_us(edit, arguments[1])?;
+    reply.integer(left_us.map_or_else(|code| code, |left_us| rounded_seconds(left_us)));
+    Ok(())
+}
+
+pub(super) fn pttl(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let left_us = left_us(edit, arguments[1])?;
+    reply.integer(left_us.map_or_else(|code| code, |left_us| milliseconds(left_us)));
+    Ok(())
+}
+
+pub(super) fn expiretime(
+    edit: &mut Edit<'_>,
+    arguments: &[&[u8]],
+    reply: Reply<'_, '_>,
+) -> Outcome {
+    reply.integer(end_us(edit, arguments[1]).map_or_else(|code| code, rounded_seconds));
+    Ok(())
+}
+
+pub(super) fn pexpiretime(
+    edit: &mut Edit<'_>,
+    arguments: &[&[u8]],
+    reply: Reply<'_, '_>,
+) -> Outcome {
+    reply.integer(end_us(edit, arguments[1]).map_or_else(|code| code, milliseconds));
+    Ok(())
+}
+
+/// When a key ends, or the answer -2 for no such key and -1 for no end.
+fn end_us(edit: &mut Edit<'_>, key: &[u8]) -> Result<u64, i64> {
+    edit.entry(key).ok_or(-2_i64)?.deadline_us.ok_or(-1)
+}
+
+/// How long a key still lives; the outer error is for a fabric without time.
+fn left_us(edit: &mut Edit<'_>, key: &[u8]) -> Result<Result<u64, i64>, Failure> {
+    match end_us(edit, key) {
+        Ok(deadline_us) => Ok(Ok(deadline_us.saturating_sub(edit.time_us()?))),
+        Err(code) => Ok(Err(code)),
+    }
+}
+
+/// Rounded up, so that a key with a positive rest never reads as 0.
+fn milliseconds(us: u64) -> i64 {
+    i64::try_from(us.div_ceil(1_000)).unwrap_or(i64::MAX)
+}
+
+/// Rounded to the nearest second.
+fn rounded_seconds(us: u64) -> i64 {
+    i64::try_from(us.saturating_add(500_000) / 1_000_000).unwrap_or(i64::MAX)
+}

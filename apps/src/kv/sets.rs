@@ -1,0 +1,169 @@
+//! Commands on sets. Members are kept, and answered, in byte order.
+
+use super::edit::Edit;
+use super::failure::Failure;
+use super::keyspace::{Set, Value};
+use super::reply::ReplyWriter;
+
+type Outcome = Result<(), Failure>;
+type Reply<'r, 'o> = &'r mut ReplyWriter<'o>;
+
+pub(super) fn sadd(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let key = arguments[1];
+    edit.set(key)?;
+    reply.count(
+        arguments[2..]
+            .iter()
+            .filter(|member| edit.add_member(key, member))
+            .count(),
+    );
+    Ok(())
+}
+
+pub(super) fn srem(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let key = arguments[1];
+    edit.set(key)?;
+    reply.count(
+        arguments[2..]
+            .iter()
+            .filter(|member| edit.remove_member(key, member))
+            .count(),
+    );
+    Ok(())
+}
+
+pub(super) fn smove(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let (from, to, member) = (arguments[1], arguments[2], arguments[3]);
+    let there = edit.set(from)?.is_some_and(|set| set.contains(member));
+    edit.set(to)?;
+    if there && from != to {
+        edit.remove_member(from, member);
+        edit.add_member(to, member);
+    }
+    reply.integer(i64::from(there));
+    Ok(())
+}
+
+pub(super) fn smembers(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let set = edit.set(arguments[1])?;
+    reply.set(set.map_or(0, Set::len));
+    set.into_iter()
+        .flatten()
+        .for_each(|member| reply.bulk(member));
+    Ok(())
+}
+
+pub(super) fn sismember(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let there = edit
+        .set(arguments[1])?
+        .is_some_and(|set| set.contains(arguments[2]));
+    reply.integer(i64::from(there));
+    Ok(())
+}
+
+pub(super) fn smismember(
+    edit: &mut Edit<'_>,
+    arguments: &[&[u8]],
+    reply: Reply<'_, '_>,
+) -> Outcome {
+    let set = edit.set(arguments[1])?;
+    reply.array(arguments.len() - 2);
+    for member in &arguments[2..] {
+        reply.integer(i64::from(set.is_some_and(|set| set.contains(*member))));
+    }
+    Ok(())
+}
+
+pub(super) fn scard(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.count(edit.set(arguments[1])?.map_or(0, Set::len));
+    Ok(())
+}
+
+pub(super) fn sinter(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    answer(&inter(edit, &arguments[1..])?, reply);
+    Ok(())
+}
+
+pub(super) fn sunion(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    answer(&union(edit, &arguments[1..])?, reply);
+    Ok(())
+}
+
+pub(super) fn sdiff(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    answer(&diff(edit, &arguments[1..])?, reply);
+    Ok(())
+}
+
+pub(super) fn sinterstore(
+    edit: &mut Edit<'_>,
+    arguments: &[&[u8]],
+    reply: Reply<'_, '_>,
+) -> Outcome {
+    let result = inter(edit, &arguments[2..])?;
+    store(edit, arguments[1], result, reply);
+    Ok(())
+}
+
+pub(super) fn sunionstore(
+    edit: &mut Edit<'_>,
+    arguments: &[&[u8]],
+    reply: Reply<'_, '_>,
+) -> Outcome {
+    let result = union(edit, &arguments[2..])?;
+    store(edit, arguments[1], result, reply);
+    Ok(())
+}
+
+pub(super) fn sdiffstore(
+    edit: &mut Edit<'_>,
+    arguments: &[&[u8]],
+    reply: Reply<'_, '_>,
+) -> Outcome {
+    let result = diff(edit, &arguments[2..])?;
+    store(edit, arguments[1], result, reply);
+    Ok(())
+}
+
+fn answer(result: &Set, reply: Reply<'_, '_>) {
+    reply.set(result.len());
+    result.iter().for_each(|member| reply.bulk(member));
+}
+
+/// An empty result removes the key.
+fn store(edit: &mut Edit<'_>, key: &[u8], result: Set, reply: Reply<'_, '_>) {
+    reply.count(result.len());
+    edit.put(key, Value::Set(result), None);
+}
+
+fn first(edit: &mut Edit<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
+    Ok(edit.set(keys[0])?.cloned().unwrap_or_default())
+}
+
+fn inter(edit: &mut Edit<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
+    let mut result = first(edit, keys)?;
+    for key in &keys[1..] {
+        match edit.set(key)? {
+            Some(set) => result.retain(|member| set.contains(member)),
+            None => result.clear(),
+        }
+    }
+    Ok(result)
+}
+
+fn union(edit: &mut Edit<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
+    let mut result = first(edit, keys)?;
+    for key in &keys[1..] {
+        result.extend(edit.set(key)?.into_iter().flatten().cloned());
+    }
+    Ok(result)
+}
+
+fn diff(edit: &mut Edit<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
+    let mut result = first(edit, keys)?;
+    for key in &keys[1..] {
+        if let Some(set) = edit.set(key)? {
+            result.retain(|member| !set.contains(member));
+        }
+    }
+    Ok(result)
+}

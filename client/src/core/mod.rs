@@ -1,0 +1,199 @@
+//! One logical client as a pure core: at most one request outstanding, retried until answered.
+//!
+//! Packets and times go in, requests to multicast and outcomes come out. A request is done when
+//! a superquorum of replicas agrees on (view, slot, hash, result) in one view, or when one of
+//! them says that it is committed (NSDI'15, section 4.2).
+
+mod backoff;
+mod votes;
+
+use backoff::Backoff;
+use replica::Quorum;
+use std::boxed::Box;
+use votes::{Verdict, Votes};
+use wire::message::{Reply, Request, Wants};
+use wire::{ClientId, HostAddress, RequestNumber, Tick};
+
+
+
+/// How replies make a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// One committed reply: unreplicated servers.
+    Committed,
+    /// A superquorum of equal speculative replies, or one committed reply.
+    Speculative(Quorum),
+}
+
+/// How a request was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Path {
+    /// In one round trip: the first replies agreed.
+    Fast,
+    /// After a retransmission, or by a committed reply.
+    Slow,
+}
+
+/// A finished request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What the state machine returned.
+    pub result: Box<[u8]>,
+    /// How it came about.
+    pub path: Path,
+}
+
+/// Two replicas with equal logs returned different results: the state machine is not
+/// deterministic, or one of them is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("replicas with equal logs returned different results for request {number}")]
+pub struct Divergence {
+    /// The request.
+    pub number: RequestNumber,
+}
+
+/// What a call of the core wants done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing.
+    Wait,
+    /// Multicast the request again; see [`ClientCore::request`].
+    Send,
+    /// The request is done.
+    Done(Answer),
+    /// The replicas contradict each other.
+    Failed(Divergence),
+}
+
+/// One logical client.
+#[derive(Debug)]
+pub struct ClientCore {
+    id: ClientId,
+    reply_to: HostAddress,
+    agreement: Agreement,
+    number: RequestNumber,
+    outstanding: Option<Outstanding>,
+    backoff: Backoff,
+}
+
+#[derive(Debug)]
+struct Outstanding {
+    operation: Box<[u8]>,
+    wants: Wants,
+    votes: Votes,
+    begun: Tick,
+    tries: u32,
+    resend_at: Tick,
+}
+
+impl ClientCore {
+    /// A client that has asked nothing yet. `id` must never have been used before with this
+    /// group: request numbers start at 1.
+    pub fn new(id: ClientId, reply_to: HostAddress, agreement: Agreement) -> Self {
+        Self {
+            id,
+            reply_to,
+            agreement,
+            number: RequestNumber::ZERO,
+            outstanding: None,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// This client's id.
+    pub fn id(&self) -> ClientId {
+        self.id
+    }
+
+    /// Whether a request is outstanding.
+    pub fn is_busy(&self) -> bool {
+        self.outstanding.is_some()
+    }
+
+    /// Begins a request; the caller then multicasts [`request`](Self::request). Panics if one is
+    /// outstanding.
+    pub fn begin(&mut self, now: Tick, operation: Box<[u8]>) -> RequestNumber {
+        assert!(self.outstanding.is_none(), "a client has at most one request outstanding");
+        self.number = self.number.next();
+        self.outstanding = Some(Outstanding {
+            operation,
+            wants: Wants::Reply,
+            votes: Votes::new(self.agreement),
+            begun: now,
+            tries: 1,
+            resend_at: self.backoff.deadline(now, 0),
+        });
+        self.number
+    }
+
+    /// The message to multicast, if a request is outstanding.
+    pub fn request(&self) -> Option<Request<'_>> {
+        let outstanding = self.outstanding.as_ref()?;
+        Some(Request {
+            client: self.id,
+            number: self.number,
+            reply_to: self.reply_to,
+            wants: outstanding.wants,
+            operation: &outstanding.operation,
+        })
+    }
+
+    /// Gives up the outstanding request; whether it takes effect is then unknown.
+    pub fn abandon(&mut self) {
+        self.outstanding = None;
+    }
+
+    /// When to call [`on_deadline`](Self::on_deadline).
+    pub fn deadline(&self) -> Option<Tick> {
+        self.outstanding.as_ref().map(|outstanding| outstanding.resend_at)
+    }
+
+    /// Time to ask again: now for a committed answer.
+    pub fn on_deadline(&mut self, now: Tick) -> Step {
+        let Some(outstanding) = &mut self.outstanding else { return Step::Wait };
+        if now < outstanding.resend_at {
+            return Step::Wait;
+        }
+        outstanding.wants = outstanding.wants.max(Wants::Commit);
+        outstanding.resend_at = self.backoff.deadline(now, outstanding.tries);
+        outstanding.tries = outstanding.tries.saturating_add(1);
+        Step::Send
+    }
+
+    /// A replica answered.
+    pub fn on_reply(&mut self, now: Tick, reply: &Reply<'_>) -> Step {
+        let Some(outstanding) = &mut self.outstanding else { return Step::Wait };
+        if reply.client != self.id || reply.number != self.number {
+            return Step::Wait;
+        }
+        match outstanding.votes.add(reply) {
+            Verdict::Open => Step::Wait,
+            Verdict::Hopeless if outstanding.wants == Wants::Reconciliation => Step::Wait,
+            Verdict::Hopeless => {
+                // Do not wait for a timeout: these replies will never match.
+                outstanding.wants = Wants::Reconciliation;
+                outstanding.resend_at = self.backoff.deadline(now, outstanding.tries);
+                Step::Send
+            }
+            Verdict::Contradiction => {
+                let number = self.number;
+                self.outstanding = None;
+                Step::Failed(Divergence { number })
+            }
+            Verdict::Agreed => {
+                let first_try = outstanding.wants == Wants::Reply;
+                if first_try {
+                    self.backoff.measured(now.since(outstanding.begun));
+                }
+                let fast = first_try && (!reply.committed || self.agreement == Agreement::Committed);
+                let path = if fast { Path::Fast } else { Path::Slow };
+                let result = reply.result.into();
+                self.outstanding = None;
+                Step::Done(Answer { result, path })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

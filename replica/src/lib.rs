@@ -1,0 +1,33 @@
+//! Replication protocols as pure cores.
+//!
+//! A core is a value: inputs are packets and times, outputs are [`Effects`]. It has no socket, no
+//! clock, no randomness and no thread; without the feature `driver` this crate is `no_std`, which
+//! CI proves by building it for a target that has no operating system. The same core runs in the
+//! simulator, in one process, over tunnels, on bmv2 and on hardware.
+//!
+//! - [`protocol`]: the contract of a core
+//! - [`spec_paxos`]: Speculative Paxos (NSDI'15), split by phase
+//! - [`unreplicated`]: one server, the ceiling that everything is compared with
+//! - [`history`], [`client_table`], [`quorum`]: what protocols share
+//! - `driver` (feature): gives a core sockets, time, a bulk channel and a place to persist
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(feature = "driver", test))]
+extern crate std;
+
+pub mod client_table;
+#[cfg(feature = "driver")]
+pub mod driver;
+pub mod effects;
+pub mod history;
+pub mod protocol;
+pub mod quorum;
+pub mod spec_paxos;
+pub mod state_machine;
+pub mod unreplicated;
+
+pub use effects::{Effect, Effects, Persistent};
+pub use protocol::{Counters, Mode, Protocol, Status};
+pub use quorum::Quorum;
+pub use state_machine::{RestoreError, Stamp, StateMachine};

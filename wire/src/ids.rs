@@ -1,0 +1,143 @@
+//! Sized names for every number that crosses the wire or a crate boundary.
+//!
+//! Bare integers of one width are easy to swap; these are not. Nothing here has behaviour
+//! beyond order, successor and text.
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident, $int:ty) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $int);
+
+        impl $name {
+            /// The smallest value.
+            pub const ZERO: Self = Self(0);
+
+            /// The number after this one. Panics at the end of the range: a wrapped counter
+            /// would silently name something old.
+            #[must_use]
+            pub const fn next(self) -> Self {
+                match self.0.checked_add(1) {
+                    Some(value) => Self(value),
+                    None => panic!(concat!(stringify!($name), " is exhausted")),
+                }
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                core::fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+number!(
+    /// A position in the replicated log; the first request has slot 1, slot 0 is "before the log".
+    SlotNumber,
+    u64
+);
+number!(
+    /// A view: one leader and one agreement on the log's past.
+    ViewNumber,
+    u64
+);
+number!(
+    /// The root's term for a group, set by the controller; 0 means "not stamped".
+    EpochNumber,
+    u32
+);
+number!(
+    /// Agreed time in units of the round length.
+    RoundNumber,
+    u64
+);
+number!(
+    /// The root's count of a group's packets within an epoch: 1, 2, 3 … without holes.
+    SequenceNumber,
+    u64
+);
+number!(
+    /// Index of a replica in its group, from 0.
+    ReplicaId,
+    u8
+);
+number!(
+    /// One logical client: it has at most one request outstanding.
+    ClientId,
+    u64
+);
+number!(
+    /// A client's own count of its requests, from 1.
+    RequestNumber,
+    u64
+);
+number!(
+    /// A replica group.
+    GroupId,
+    u32
+);
+number!(
+    /// Agreed time in microseconds: `round << round_shift`, made monotone by the log.
+    AgreedTime,
+    u64
+);
+
+/// A 32-byte hash over the whole log up to a slot: equal hashes mean equal prefixes.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SummaryHash(pub [u8; 32]);
+
+impl SummaryHash {
+    /// The hash of the empty log.
+    pub const EMPTY: Self = Self([0; 32]);
+}
+
+impl core::fmt::Debug for SummaryHash {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        core::fmt::Display::fmt(self, f)
+    }
+}
+
+impl core::fmt::Display for SummaryHash {
+    /// The first four bytes: enough to tell logs apart by eye.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let [a, b, c, d, ..] = self.0;
+        write!(f, "{a:02x}{b:02x}{c:02x}{d:02x}")
+    }
+}
+
+/// A point in a node's own monotonic time, in nanoseconds since an arbitrary start.
+///
+/// Cores get it as an argument; only drivers and simulators make one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tick(pub u64);
+
+impl Tick {
+    /// This tick plus `us` microseconds.
+    #[must_use]
+    pub const fn plus_us(self, us: u64) -> Self {
+        Self(self.0.saturating_add(us.saturating_mul(1_000)))
+    }
+
+    /// Nanoseconds from `earlier` to this tick, 0 if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// An IPv4 address and UDP port: where a host listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostAddress {
+    /// IPv4 address, most significant byte first.
+    pub ip: [u8; 4],
+    /// UDP port.
+    pub port: u16,
+}
+
+impl core::fmt::Display for HostAddress {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let [a, b, c, d] = self.ip;
+        write!(f, "{a}.{b}.{c}.{d}:{}", self.port)
+    }
+}

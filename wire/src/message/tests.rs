@@ -1,0 +1,233 @@
+//! Round trips, hostile bytes, and the golden bytes that other implementations are held to.
+
+use super::*;
+use crate::{AgreedTime, ClientId, EpochNumber, HostAddress, RequestNumber, SequenceNumber};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// An owned message: proptest cannot hand out borrowed ones.
+#[derive(Clone, Debug)]
+struct Owned {
+    numbers: [u64; 5],
+    replica: u8,
+    hash: [u8; 32],
+    payload: Vec<u8>,
+    entries: Vec<(u64, Vec<u8>)>,
+    wants: u8,
+}
+
+fn owned() -> impl Strategy<Value = Owned> {
+    let entries = vec((any::<u64>(), vec(any::<u8>(), 0..40)), 0..5);
+    (
+        any::<[u64; 5]>(),
+        any::<u8>(),
+        any::<[u8; 32]>(),
+        vec(any::<u8>(), 0..80),
+        entries,
+        0..3_u8,
+    )
+        .prop_map(|(numbers, replica, hash, payload, entries, wants)| Owned {
+            numbers,
+            replica,
+            hash,
+            payload,
+            entries,
+            wants,
+        })
+}
+
+impl Owned {
+    fn request<'a>(&self, seed: u64, operation: &'a [u8]) -> Request<'a> {
+        Request {
+            client: ClientId(self.numbers[0] ^ seed),
+            number: RequestNumber(self.numbers[1]),
+            reply_to: HostAddress {
+                ip: self.numbers[2].to_be_bytes()[..4].try_into().unwrap(),
+                port: u16::from(self.replica),
+            },
+            wants: [Wants::Reply, Wants::Commit, Wants::Reconciliation][usize::from(self.wants)],
+            operation,
+        }
+    }
+
+    fn log_entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.entries.iter().map(|(seed, operation)| Entry {
+            view: ViewNumber(*seed),
+            epoch: EpochNumber(u32::from(self.replica)),
+            sequence: SequenceNumber(self.numbers[3]),
+            time: AgreedTime(self.numbers[4]),
+            hash: SummaryHash(self.hash),
+            request: self.request(*seed, operation),
+        })
+    }
+
+    /// One message of each type.
+    fn each<'a>(&'a self, storage: &'a mut Vec<u8>) -> Vec<Message<'a>> {
+        let entries = Entries::encode(self.log_entries(), storage);
+        let [a, b, c, d, _] = self.numbers;
+        let (view, replica, hash) = (
+            ViewNumber(a),
+            ReplicaId(self.replica),
+            SummaryHash(self.hash),
+        );
+        let (slot, committed) = (SlotNumber(b), SlotNumber(c));
+        alloc::vec![
+            Message::Request(self.request(0, &self.payload)),
+            Message::Reply(Reply {
+                client: ClientId(a),
+                number: RequestNumber(b),
+                replica,
+                view,
+                slot,
+                hash,
+                committed: self.wants == 1,
+                result: &self.payload,
+            }),
+            Message::Sync(Sync {
+                view,
+                slot,
+                committed,
+                committed_hash: hash
+            }),
+            Message::SyncReply(SyncReply {
+                view,
+                replica,
+                slot,
+                reached: committed,
+                hash
+            }),
+            Message::Commit(Commit { view, slot, hash }),
+            Message::StartViewChange(StartViewChange {
+                view,
+                replica,
+                committed
+            }),
+            Message::DoViewChange(DoViewChange {
+                view,
+                replica,
+                last_normal_view: ViewNumber(d),
+                committed,
+                committed_hash: hash,
+                entries,
+            }),
+            Message::StartView(StartView {
+                view,
+                base: slot,
+                base_hash: hash,
+                committed,
+                entries
+            }),
+            Message::InView(InView { view, replica }),
+            Message::FetchLog(FetchLog {
+                view,
+                replica,
+                from: slot,
+                to: committed
+            }),
+            Message::Log(Log {
+                view,
+                replica,
+                base: slot,
+                base_hash: hash,
+                entries
+            }),
+        ]
+    }
+}
+
+fn emitted(message: &Message<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.emit(&mut bytes);
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn what_is_emitted_parses_back(owned in owned()) {
+        let mut storage = Vec::new();
+        for message in owned.each(&mut storage) {
+            let bytes = emitted(&message);
+            prop_assert_eq!(Message::parse(&bytes), Ok(message));
+        }
+    }
+
+    #[test]
+    fn entries_iterate_as_they_were_encoded(owned in owned()) {
+        let mut storage = Vec::new();
+        let entries = Entries::encode(owned.log_entries(), &mut storage);
+        prop_assert!(entries.iter().eq(owned.log_entries()));
+        prop_assert_eq!(entries.len(), owned.entries.len());
+    }
+
+    #[test]
+    fn no_bytes_make_the_parser_panic(bytes in vec(any::<u8>(), 0..300), tag in 0..13_u8) {
+        let _ = Message::parse(&bytes);
+        let mut tagged = bytes;
+        if let Some(first) = tagged.first_mut() { *first = tag; }
+        if let Ok(message) = Message::parse(&tagged) {
+            prop_assert_eq!(emitted(&message), tagged);
+        }
+    }
+
+    #[test]
+    fn a_cut_message_is_an_error_or_a_shorter_payload(owned in owned(), cut in any::<prop::sample::Index>()) {
+        let mut storage = Vec::new();
+        for message in owned.each(&mut storage) {
+            let bytes = emitted(&message);
+            let short = &bytes[..cut.index(bytes.len())];
+            match Message::parse(short) {
+                Err(_) => {}
+                Ok(parsed) => {
+                    prop_assert!(matches!(parsed, Message::Request(_) | Message::Reply(_)));
+                    prop_assert_eq!(emitted(&parsed), short);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_message_has_its_golden_bytes() {
+    let owned = Owned {
+        numbers: [1, 2, 3, 4, 5],
+        replica: 2,
+        hash: [0xab; 32],
+        payload: alloc::vec![0xde, 0xad],
+        entries: alloc::vec![(9, alloc::vec![0x77])],
+        wants: 1,
+    };
+    let mut storage = Vec::new();
+    let printed: alloc::string::String = owned
+        .each(&mut storage)
+        .iter()
+        .map(|message| {
+            let hex: alloc::string::String = emitted(message)
+                .iter()
+                .map(|byte| alloc::format!("{byte:02x}"))
+                .collect();
+            alloc::format!("{hex}\n")
+        })
+        .collect();
+    let golden: alloc::string::String = include_str!("../../tests/golden/messages.hex")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| alloc::format!("{line}\n"))
+        .collect();
+    assert_eq!(printed, golden, "printed:\n{printed}");
+}
+
+#[test]
+fn a_count_that_lies_is_caught_before_anything_is_allocated() {
+    let mut bytes = alloc::vec![tag::LOG];
+    bytes.extend([0; 8 + 1 + 8 + 32]);
+    bytes.extend(u32::MAX.to_be_bytes());
+    bytes.extend(0_u32.to_be_bytes());
+    assert_eq!(
+        Message::parse(&bytes),
+        Err(WireError::Truncated {
+            what: "view",
+            needed: 8,
+            left: 0
+        })
+    );
+}
