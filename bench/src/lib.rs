@@ -1,1 +1,21 @@
-//! To be filled.
+//! Load and measurement, independent of any protocol: a table of contents.
+//!
+//! - [`workload`]: which operations each client asks for, from a seed;
+//! - [`arrivals`]: when it means to ask, in a closed or an open loop;
+//! - [`recorder`]: what came back and when;
+//! - [`summary`] and [`table`]: the same for people and for programs;
+//! - [`run_directory`] and [`machine`]: where results are kept, with what they depend on.
+//!
+//! Nothing here opens a socket, reads a clock or waits: callers give times in nanoseconds since
+//! the start of the run, so the same code measures a deployment and a simulation.
+
+pub mod arrivals;
+pub mod keys;
+pub mod machine;
+mod random;
+pub mod recorder;
+pub mod run_directory;
+pub mod summary;
+pub mod table;
+mod timeline;
+pub mod workload;

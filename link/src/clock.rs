@@ -18,6 +18,12 @@ impl Clock {
         Tick(u64::try_from(duration(ClockId::Monotonic).as_nanos()).unwrap_or(u64::MAX))
     }
 
+    /// Wall-clock time since 1970 that belongs to `Tick(0)`, as capture files want it.
+    pub fn unix_at_tick_zero(self) -> Duration {
+        self.unix()
+            .saturating_sub(Duration::from_nanos(self.now().0))
+    }
+
     /// Wall-clock time since 1970, for capture files and for choosing where rounds begin. It may
     /// jump; never measure with it.
     pub fn unix(self) -> Duration {

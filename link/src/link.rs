@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 
 use wire::Tick;
 
@@ -110,13 +111,19 @@ pub enum LinkError {
         /// The name asked for.
         name: String,
     },
-    /// An interface could not be opened for raw frames.
-    #[error(
-        "cannot open interface {name} for raw frames: {source}; AF_PACKET needs root or CAP_NET_RAW"
-    )]
+    /// An interface could not be opened for raw frames, or a socket bound to it.
+    #[error("cannot use interface {name}: {source}; it takes root or CAP_NET_RAW")]
     Interface {
         /// The interface asked for.
         name: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A file could not be created.
+    #[error("cannot create {}: {source}", path.display())]
+    File {
+        /// Where it was to be.
+        path: PathBuf,
         /// What the kernel said.
         source: io::Error,
     },

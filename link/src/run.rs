@@ -39,8 +39,8 @@ pub trait Node: Send {
     /// Handles what is ready, bounded work. A deadline that has passed means: poll me at once.
     fn poll(&mut self, now: Tick) -> Result<Poll, NodeError>;
 
-    /// Arms all wake-ups, without taking any as an excuse to skip the rest. True: something is
-    /// already here, do not sleep. Must not receive from anything.
+    /// Arms the wake-ups. True: something is already here, do not sleep; the rest may then stay
+    /// unarmed. False: all are armed. Must not receive from anything.
     fn prepare_to_wait(&mut self) -> bool;
 
     /// Adds every descriptor that becomes readable when there is something to do.
@@ -219,12 +219,9 @@ pub fn run_nodes<N: Node>(
             }
         }
         idle_since = None;
-        // Every node is armed, whatever the ones before it found: one that was left out would
-        // sleep through its frames when the next round is idle again.
-        let found = nodes
-            .iter_mut()
-            .fold(false, |found, node| node.prepare_to_wait() | found);
-        if found {
+        // Nodes after the first that found something stay unarmed, which is fine: the thread
+        // sleeps only after a pass in which every node was armed and found nothing.
+        if nodes.iter_mut().any(Node::prepare_to_wait) {
             continue;
         }
         let mut descriptors = allocation.emptied();

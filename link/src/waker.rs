@@ -199,4 +199,53 @@ mod tests {
         assert_eq!(waker.0.owed.load(Ordering::Relaxed), 0);
         assert!(!is_readable(&waker));
     }
+
+    /// The first race of this file's introduction, as often as it takes to see a processor's
+    /// store buffers at work: both sides start each round together, and afterwards one of them
+    /// must have seen the other.
+    #[test]
+    fn a_store_does_not_hide_from_both_sides() {
+        const ROUNDS: u64 = 50_000;
+        let waker = Waker::new().unwrap();
+        // Each round has its own flag, so that no side waits for a reset.
+        let published: Arc<Vec<AtomicU8>> =
+            Arc::new((0..ROUNDS).map(|_| AtomicU8::new(0)).collect());
+        let ready = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+        let meet = |ready: &[AtomicU64; 2], side: usize, step: u64| {
+            ready[side].store(step, Ordering::Release);
+            let mut looks = 0_u32;
+            while ready[1 - side].load(Ordering::Acquire) < step {
+                looks += 1;
+                if looks.is_multiple_of(500) {
+                    std::thread::yield_now();
+                }
+            }
+        };
+        let writer = {
+            let (waker, published, ready) = (waker.clone(), published.clone(), ready.clone());
+            std::thread::spawn(move || {
+                for (step, flag) in (0..).step_by(2).zip(published.iter()) {
+                    meet(&ready, 0, step + 1);
+                    flag.store(1, Ordering::Relaxed);
+                    waker.wake();
+                    meet(&ready, 0, step + 2);
+                }
+            })
+        };
+        let mut missed = 0;
+        for (step, flag) in (0..).step_by(2).zip(published.iter()) {
+            meet(&ready, 1, step + 1);
+            // What the other side sees late, this side has to do late.
+            for spin in 0..step % 401 {
+                std::hint::black_box(spin);
+            }
+            waker.arm();
+            let found = flag.load(Ordering::Relaxed) == 1;
+            meet(&ready, 1, step + 2);
+            missed += u64::from(!found && !is_readable(&waker));
+            waker.disarm();
+        }
+        writer.join().unwrap();
+        assert_eq!(missed, 0, "frames that nobody would have said a word about");
+    }
 }

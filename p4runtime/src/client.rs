@@ -32,13 +32,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, mpsc};
 use tonic::transport::{Channel, Endpoint};
 
 pub use error::{ClientError, FailedUpdate, WriteFailure};
 pub use options::ConnectOptions;
 pub use read::MAX_READ_ENTITIES;
-pub use session::{Session, SessionState};
+pub use session::{Session, SessionState, SessionWatch};
 
 use crate::v1::p4_runtime_client::P4RuntimeClient;
 use crate::v1::set_forwarding_pipeline_config_request::Action as WireAction;
@@ -93,7 +93,7 @@ struct Shared {
     info: Arc<P4Info>,
     rpc: P4RuntimeClient<Channel>,
     stream: Mutex<Stream>,
-    state: watch::Receiver<SessionState>,
+    state: SessionWatch,
     notifications: StdMutex<Option<mpsc::Receiver<FromSwitch>>>,
     election_id: StdMutex<ElectionId>,
 }
@@ -139,7 +139,7 @@ impl Client {
     }
 
     /// What we are for the switch, now and whenever it changes.
-    pub fn session(&self) -> watch::Receiver<SessionState> {
+    pub fn session(&self) -> SessionWatch {
         self.shared.state.clone()
     }
 
@@ -164,16 +164,18 @@ impl Client {
     pub async fn arbitrate(&self, election_id: ElectionId) -> Result<Session, ClientError> {
         let mut stream = self.shared.stream.lock().await;
         let mut state = self.session();
-        state.mark_unchanged();
-        stream.arbitrate(&self.shared.rpc, election_id)?;
+        state.current();
+        let unchanged = stream.arbitrate(&self.shared.rpc, election_id)?;
         *self.election_id() = election_id;
+        if let Some(session) = unchanged {
+            return Ok(session);
+        }
         drop(stream);
         let timeout = self.options().request_timeout;
         self.timed("arbitration", timeout, async {
             loop {
                 let gone = ClientError::Stream("it ended, arbitrate again");
-                state.changed().await.map_err(|_| gone)?;
-                let session = state.borrow_and_update().session.clone();
+                let session = state.changed().await.ok_or(gone)?.session;
                 match session {
                     Session::Primary => return Ok(session),
                     // A backup with the highest id is news from before the request was heard.

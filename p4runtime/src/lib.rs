@@ -44,6 +44,7 @@ pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/proto.rs"));
 }
 
+pub use prost_types::Any;
 pub use proto::p4::config::v1 as config;
 pub use proto::p4::v1;
 

@@ -8,6 +8,8 @@
 extern crate alloc;
 
 pub mod cases;
+#[cfg(feature = "driver")]
+pub mod driver;
 pub mod pipeline;
 #[cfg(feature = "driver")]
 pub mod server;

@@ -218,7 +218,7 @@ impl<O, R> History<O, R> {
 
 impl<O: Serialize, R: Serialize> History<O, R> {
     /// Writes the history, one line an operation.
-    pub fn write_to(&self, writer: &mut impl Write) -> io::Result<()> {
+    pub fn write_to(&self, writer: &mut (impl Write + ?Sized)) -> io::Result<()> {
         for call in &self.calls {
             let line = Line {
                 schema: SCHEMA,

@@ -13,7 +13,11 @@ pub fn encode(operation: &KvOperation) -> Vec<u8> {
         KvOperation::Del { key } => encode::delete(key),
         KvOperation::Incr { key, by } => encode::increment(key, *by),
         KvOperation::Append { key, value } => encode::append(key, value),
-        KvOperation::Cas { key, expected, value } => encode::cas(key, expected.as_deref(), value),
+        KvOperation::Cas {
+            key,
+            expected,
+            value,
+        } => encode::cas(key, expected.as_deref(), value),
     }
 }
 
@@ -26,6 +30,11 @@ pub fn decode(operation: &KvOperation, reply: &[u8]) -> Result<KvOutcome, Malfor
         Value::Integer(number) => KvOutcome::Integer(number),
         Value::Ok => KvOutcome::Ok,
         Value::Error(_) => KvOutcome::Error,
-        _ => return Err(MalformedReply { at: 0, reason: "not a value of a register operation" }),
+        _ => {
+            return Err(MalformedReply {
+                at: 0,
+                reason: "not a value of a register operation",
+            });
+        }
     })
 }

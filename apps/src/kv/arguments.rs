@@ -6,9 +6,8 @@ use super::failure::Failure;
 pub(super) fn integer(bytes: &[u8]) -> Option<i64> {
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
     let canonical = match digits {
-        [] => false,
         [b'0'] => digits.len() == bytes.len(),
-        [b'0', ..] => false,
+        [] | [b'0', ..] => false,
         _ => digits.iter().all(u8::is_ascii_digit),
     };
     if !canonical {

@@ -157,7 +157,7 @@ mod tests {
         }
 
         #[test]
-        fn accepted_bytes_are_the_shortest_form(bytes in prop::collection::vec(any::<u8>(), 0..12)) {
+        fn accepted_bytes_are_shortest(bytes in prop::collection::vec(any::<u8>(), 0..12)) {
             let mut cursor = Cursor::new(&bytes);
             if let Ok(value) = cursor.varint() {
                 let mut out = Vec::new();

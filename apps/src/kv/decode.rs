@@ -117,7 +117,8 @@ mod tests {
             for command in &commands {
                 prop_assert!(matches!(batch.next_unit(), Ok(Unit::Plain)));
                 batch.next_command(&mut arguments).unwrap();
-                prop_assert_eq!(&arguments[..], &command.iter().map(|a| &a[..]).collect::<Vec<_>>());
+                let written: Vec<&[u8]> = command.iter().map(|one| &one[..]).collect();
+                prop_assert_eq!(&arguments, &written);
             }
         }
     }

@@ -234,13 +234,10 @@ impl<'s> Edit<'s> {
 
     /// Puts one field; says whether it is new. The caller has checked the type.
     pub(super) fn put_field(&mut self, key: &[u8], field: &[u8], content: Vec<u8>) -> bool {
-        let hash = match self.space.value_mut(key) {
-            Some(Value::Hash(hash)) => hash,
-            _ => {
-                let hash = Hash::from([(Box::from(field), content)]);
-                self.put(key, Value::Hash(hash), None);
-                return true;
-            }
+        let Some(Value::Hash(hash)) = self.space.value_mut(key) else {
+            let hash = Hash::from([(Box::from(field), content)]);
+            self.put(key, Value::Hash(hash), None);
+            return true;
         };
         let before = match hash.get_mut(field) {
             Some(place) => Some(core::mem::replace(place, content)),
@@ -274,12 +271,9 @@ impl<'s> Edit<'s> {
 
     /// Adds one member; says whether it is new. The caller has checked the type.
     pub(super) fn add_member(&mut self, key: &[u8], member: &[u8]) -> bool {
-        let set = match self.space.value_mut(key) {
-            Some(Value::Set(set)) => set,
-            _ => {
-                self.put(key, Value::Set(Set::from([Box::from(member)])), None);
-                return true;
-            }
+        let Some(Value::Set(set)) = self.space.value_mut(key) else {
+            self.put(key, Value::Set(Set::from([Box::from(member)])), None);
+            return true;
         };
         if set.contains(member) {
             return false;

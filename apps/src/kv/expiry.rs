@@ -1,10 +1,15 @@
 //! Commands about when keys end. Time is the agreed time of the operation's stamp: a replica's own
 //! clock never enters, so a key ends at the same point of the log everywhere.
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of commands holds functions of one signature"
+)]
 
 use super::arguments::{is_word, require_integer};
 use super::edit::Edit;
 use super::failure::Failure;
 use super::reply::ReplyWriter;
+use core::cmp::Ordering;
 
 type Outcome = Result<(), Failure>;
 type Reply<'r, 'o> = &'r mut ReplyWriter<'o>;
@@ -90,52 +95,54 @@ pub(super) fn pexpireat(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'
     change(edit, arguments, reply, Unit::AtMilliseconds, "pexpireat")
 }
 
-/// The flags of EXPIRE and its like.
-#[derive(Clone, Copy, Default)]
-struct Flags {
-    if_none: bool,
-    if_some: bool,
-    if_later: bool,
-    if_earlier: bool,
+/// When EXPIRE and its like take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Condition {
+    /// Whether the key must have a deadline, or must have none.
+    has_deadline: Option<bool>,
+    /// What the new deadline must be, compared with the old one.
+    comparison: Option<Ordering>,
 }
 
-impl Flags {
+impl Condition {
     fn parse(words: &[&[u8]]) -> Result<Self, Failure> {
-        let mut flags = Self::default();
-        for word in words {
-            if is_word(word, "NX") {
-                flags.if_none = true;
-            } else if is_word(word, "XX") {
-                flags.if_some = true;
-            } else if is_word(word, "GT") {
-                flags.if_later = true;
-            } else if is_word(word, "LT") {
-                flags.if_earlier = true;
-            } else {
-                return Err(Failure::SYNTAX);
-            }
+        let given = |flag: &str| words.iter().any(|word| is_word(word, flag));
+        let flags = ["NX", "XX", "GT", "LT"];
+        if !words
+            .iter()
+            .all(|word| flags.iter().any(|flag| is_word(word, flag)))
+        {
+            return Err(Failure::SYNTAX);
         }
-        if flags.if_none && (flags.if_some || flags.if_later || flags.if_earlier) {
+        let [none, some, later, earlier] = flags.map(given);
+        if none && (some || later || earlier) {
             return Err(Failure::fixed(
                 "ERR NX and XX, GT or LT options at the same time are not compatible",
             ));
         }
-        if flags.if_later && flags.if_earlier {
-            return Err(Failure::fixed(
-                "ERR GT and LT options at the same time are not compatible",
-            ));
-        }
-        Ok(flags)
+        let comparison = match (later, earlier) {
+            (true, true) => {
+                return Err(Failure::fixed(
+                    "ERR GT and LT options at the same time are not compatible",
+                ));
+            }
+            (true, false) => Some(Ordering::Greater),
+            (false, true) => Some(Ordering::Less),
+            (false, false) => None,
+        };
+        let has_deadline = (none || some).then_some(some);
+        Ok(Self {
+            has_deadline,
+            comparison,
+        })
     }
 
     /// A key without a deadline counts as ending after any other.
-    fn allow(self, current_us: Option<u64>, wanted_us: u64) -> bool {
-        let later = current_us.is_some_and(|current_us| wanted_us > current_us);
-        let earlier = current_us.is_none_or(|current_us| wanted_us < current_us);
-        !(self.if_none && current_us.is_some()
-            || self.if_some && current_us.is_none()
-            || self.if_later && !later
-            || self.if_earlier && !earlier)
+    fn allows(self, current_us: Option<u64>, wanted_us: u64) -> bool {
+        let compared = current_us.map_or(Ordering::Less, |current_us| wanted_us.cmp(&current_us));
+        self.has_deadline
+            .is_none_or(|must| must == current_us.is_some())
+            && self.comparison.is_none_or(|must| must == compared)
     }
 }
 
@@ -148,9 +155,9 @@ fn change(
 ) -> Outcome {
     let amount = require_integer(arguments[2])?;
     let wanted_us = any_deadline_us(edit, unit, amount, name)?;
-    let flags = Flags::parse(&arguments[3..])?;
+    let condition = Condition::parse(&arguments[3..])?;
     let current = edit.entry(arguments[1]).map(|entry| entry.deadline_us);
-    let changes = current.is_some_and(|current_us| flags.allow(current_us, wanted_us));
+    let changes = current.is_some_and(|current_us| condition.allows(current_us, wanted_us));
     if changes {
         edit.set_deadline(arguments[1], Some(wanted_us));
     }
@@ -171,13 +178,13 @@ pub(super) fn persist(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_,
 
 pub(super) fn ttl(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     let left_us = left_us(edit, arguments[1])?;
-    reply.integer(left_us.map_or_else(|code| code, |left_us| rounded_seconds(left_us)));
+    reply.integer(left_us.map_or_else(|code| code, rounded_seconds));
     Ok(())
 }
 
 pub(super) fn pttl(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     let left_us = left_us(edit, arguments[1])?;
-    reply.integer(left_us.map_or_else(|code| code, |left_us| milliseconds(left_us)));
+    reply.integer(left_us.map_or_else(|code| code, milliseconds));
     Ok(())
 }
 

@@ -64,7 +64,7 @@ impl Failure {
             }
             let room = ECHO_LIMIT - rest.len() - 3;
             let shown = &argument[..argument.len().min(room)];
-            rest.push_str(&format!("'{}' ", printable(shown)));
+            rest.extend(["'", &printable(shown), "' "]);
         }
         Self::owned(format!(
             "ERR unknown command '{name}', with args beginning with: {rest}"

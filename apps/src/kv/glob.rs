@@ -13,19 +13,16 @@ pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
             retry = Some((p, t));
             continue;
         }
-        match one(&pattern[p..], text[t]) {
-            Some(used) => {
-                p += used;
-                t += 1;
-            }
-            None => {
-                let Some((after_star, from)) = retry else {
-                    return false;
-                };
-                p = after_star;
-                t = from + 1;
-                retry = Some((after_star, t));
-            }
+        if let Some(used) = one(&pattern[p..], text[t]) {
+            p += used;
+            t += 1;
+        } else {
+            let Some((after_star, from)) = retry else {
+                return false;
+            };
+            p = after_star;
+            t = from + 1;
+            retry = Some((after_star, t));
         }
     }
     pattern[p..].iter().all(|&byte| byte == b'*')

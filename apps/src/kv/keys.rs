@@ -1,4 +1,8 @@
 //! Commands on keys whatever their type, and on all keys.
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of commands holds functions of one signature"
+)]
 
 use super::arguments::is_word;
 use super::edit::Edit;

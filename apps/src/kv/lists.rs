@@ -181,16 +181,22 @@ pub(super) fn lrange(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, 
 }
 
 pub(super) fn lindex(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let position = require_integer(arguments[2])?;
-    let list = edit.list(arguments[1])?;
-    let element = list.and_then(|list| list.get(index(position, list.len())?));
-    reply.bulk_or_null(element.map(|element| &element[..]));
+    let Some(list) = edit.list(arguments[1])? else {
+        reply.null();
+        return Ok(());
+    };
+    let index = index(require_integer(arguments[2])?, list.len());
+    reply.bulk_or_null(
+        index
+            .and_then(|index| list.get(index))
+            .map(|element| &element[..]),
+    );
     Ok(())
 }
 
 pub(super) fn lset(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let position = require_integer(arguments[2])?;
     let length = edit.list(arguments[1])?.ok_or(Failure::NO_SUCH_KEY)?.len();
+    let position = require_integer(arguments[2])?;
     let index = index(position, length).ok_or(Failure::INDEX_RANGE)?;
     edit.change_list(arguments[1], |list| {
         let before = core::mem::replace(&mut list[index], arguments[3].into());
@@ -252,16 +258,15 @@ pub(super) fn lrem(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_
         0 => usize::MAX,
         count => count,
     };
-    let equal = |(_, element): &(usize, &Box<[u8]>)| ***element == *wanted;
+    let all = list.iter().map(|element| &element[..]).enumerate();
+    let equal = |(_, element): &(usize, &[u8])| *element == wanted;
     let indices: Vec<usize> = if count < 0 {
-        let found = list.iter().enumerate().rev().filter(equal).take(most);
+        let found = all.rev().filter(equal).take(most);
         let mut indices: Vec<usize> = found.map(|(index, _)| index).collect();
         indices.reverse();
         indices
     } else {
-        list.iter()
-            .enumerate()
-            .filter(equal)
+        all.filter(equal)
             .take(most)
             .map(|(index, _)| index)
             .collect()

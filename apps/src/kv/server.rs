@@ -1,4 +1,8 @@
 //! Commands that a connection can answer itself but that also stand in transactions.
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of commands holds functions of one signature"
+)]
 
 use super::arguments::integer;
 use super::edit::Edit;

@@ -34,7 +34,11 @@ pub(super) fn srem(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_
 
 pub(super) fn smove(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     let (from, to, member) = (arguments[1], arguments[2], arguments[3]);
-    let there = edit.set(from)?.is_some_and(|set| set.contains(member));
+    let Some(source) = edit.set(from)? else {
+        reply.integer(0);
+        return Ok(());
+    };
+    let there = source.contains(member);
     edit.set(to)?;
     if there && from != to {
         edit.remove_member(from, member);
@@ -126,7 +130,9 @@ pub(super) fn sdiffstore(
 
 fn answer(result: &Set, reply: Reply<'_, '_>) {
     reply.set(result.len());
-    result.iter().for_each(|member| reply.bulk(member));
+    for member in result {
+        reply.bulk(member);
+    }
 }
 
 /// An empty result removes the key.

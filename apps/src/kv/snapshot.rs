@@ -96,12 +96,16 @@ fn write_entry(out: &mut Vec<u8>, key: &[u8], entry: &Entry) {
         Value::List(list) => {
             write_head(out, LIST, entry);
             put_length(out, list.len());
-            list.iter().for_each(|element| put_chunk(out, element));
+            for element in list {
+                put_chunk(out, element);
+            }
         }
         Value::Set(set) => {
             write_head(out, SET, entry);
             put_length(out, set.len());
-            set.iter().for_each(|member| put_chunk(out, member));
+            for member in set {
+                put_chunk(out, member);
+            }
         }
     }
 }

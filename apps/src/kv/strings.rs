@@ -1,4 +1,8 @@
 //! Commands on strings, and on integers written as strings.
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of commands holds functions of one signature"
+)]
 
 use super::arguments::{integer, is_word, range, require_integer};
 use super::edit::{Edit, MAX_STRING_SIZE};
@@ -35,6 +39,10 @@ pub(super) fn getrange(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_
     let first = require_integer(arguments[2])?;
     let last = require_integer(arguments[3])?;
     let text = edit.text(arguments[1])?.unwrap_or_default();
+    let both_before = first < 0 && last < first;
+    // Redis takes a last position before the string as the first byte, here but not in LRANGE.
+    let reaches = i64::try_from(text.len()).is_ok_and(|length| last >= -length);
+    let last = if reaches || both_before { last } else { 0 };
     reply.bulk(&text[range(first, last, text.len())]);
     Ok(())
 }
@@ -188,19 +196,23 @@ pub(super) fn getdel(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, 
 }
 
 pub(super) fn getex(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let change = match &arguments[2..] {
+    let (key, words) = (arguments[1], &arguments[2..]);
+    let timed = match words {
         [] => None,
-        [word] if is_word(word, "PERSIST") => Some(None),
-        [word, amount] => {
-            let unit = Unit::from_option(word).ok_or(Failure::SYNTAX)?;
-            Some(Some(expiry::deadline_us(edit, unit, amount, "getex")?))
-        }
+        [word] if is_word(word, "PERSIST") => None,
+        [word, amount] => Some((Unit::from_option(word).ok_or(Failure::SYNTAX)?, amount)),
         _ => return Err(Failure::SYNTAX),
     };
-    let text = edit.text(arguments[1])?;
-    reply.bulk_or_null(text);
-    if let (Some(_), Some(deadline_us)) = (text, change) {
-        edit.set_deadline(arguments[1], deadline_us);
+    let Some(text) = edit.text(key)? else {
+        reply.null();
+        return Ok(());
+    };
+    reply.bulk(text);
+    if let Some((unit, amount)) = timed {
+        let deadline_us = expiry::deadline_us(edit, unit, amount, "getex")?;
+        edit.set_deadline(key, Some(deadline_us));
+    } else if !words.is_empty() {
+        edit.set_deadline(key, None);
     }
     Ok(())
 }

@@ -11,6 +11,9 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The version of Redis whose commands are the model, for clients that look.
 const MODEL_VERSION: &str = "7.0.0";
 
+/// Names and values.
+type Facts = Vec<(String, String)>;
+
 /// Facts about the replica group, for INFO; whoever starts the front knows them.
 pub trait Info: Send + Sync + 'static {
     /// Lines of the replication section: names and values, without line ends. They are read at
@@ -67,8 +70,8 @@ pub(super) fn text(shared: &Shared, sections: &[&[u8]]) -> String {
             })
     };
     let mut text = String::new();
-    let parts: [(&str, fn(&Shared) -> Vec<(String, String)>); 4] = [
-        ("Server", server),
+    let parts = [
+        ("Server", server as fn(&Shared) -> Facts),
         ("Clients", clients),
         ("Stats", stats),
         ("Replication", |shared| shared.info.replication()),
@@ -93,7 +96,7 @@ fn section(text: &mut String, name: &str, facts: &[(String, String)]) {
     }
 }
 
-fn server(shared: &Shared) -> Vec<(String, String)> {
+fn server(shared: &Shared) -> Facts {
     facts(&[
         ("redis_version", MODEL_VERSION.to_owned()),
         ("redis_mode", "standalone".to_owned()),
@@ -107,7 +110,7 @@ fn server(shared: &Shared) -> Vec<(String, String)> {
     ])
 }
 
-fn clients(shared: &Shared) -> Vec<(String, String)> {
+fn clients(shared: &Shared) -> Facts {
     facts(&[
         (
             "connected_clients",
@@ -117,7 +120,7 @@ fn clients(shared: &Shared) -> Vec<(String, String)> {
     ])
 }
 
-fn stats(shared: &Shared) -> Vec<(String, String)> {
+fn stats(shared: &Shared) -> Facts {
     facts(&[
         (
             "total_connections_received",
@@ -130,7 +133,7 @@ fn stats(shared: &Shared) -> Vec<(String, String)> {
     ])
 }
 
-fn facts(facts: &[(&str, String)]) -> Vec<(String, String)> {
+fn facts(facts: &[(&str, String)]) -> Facts {
     facts
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()))

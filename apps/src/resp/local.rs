@@ -302,7 +302,9 @@ fn command(arguments: &[&[u8]], to: &mut Renderer<'_>) {
         (b"DOCS", names) => {
             let found: Vec<_> = names.iter().filter_map(|name| named(name)).collect();
             to.map(found.len());
-            found.into_iter().for_each(|about| document(about, to));
+            for about in found {
+                document(about, to);
+            }
         }
         _ => to.error(&unknown_subcommand("COMMAND", word)),
     }

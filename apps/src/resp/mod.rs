@@ -6,6 +6,8 @@
 //! the list of commands and the differences from Redis.
 
 mod connection;
+#[cfg(test)]
+mod documentation;
 mod info;
 mod inline;
 mod local;

@@ -118,28 +118,9 @@ impl<'o> Renderer<'o> {
     }
 
     fn nested(&mut self, reader: &mut ReplyReader<'_>, depth: usize) -> Result<(), MalformedReply> {
-        let values = match reader.item()? {
-            Item::Null => return Ok(self.null()),
-            Item::NullArray => return Ok(self.null_array()),
-            Item::Ok => return Ok(self.text(b"OK")),
-            Item::Text(text) => return Ok(self.text(text)),
-            Item::Error(text) => return Ok(self.error(&String::from_utf8_lossy(text))),
-            Item::Bulk(bytes) => return Ok(self.bulk(bytes)),
-            Item::Integer(number) => return Ok(self.integer(number)),
-            Item::Array(count) => {
-                self.array(count);
-                count
-            }
-            Item::Set(count) => {
-                self.set(count);
-                count
-            }
-            Item::Map(pairs) => {
-                self.map(pairs);
-                2 * pairs
-            }
-        };
-        if depth == MAX_DEPTH {
+        let item = reader.item()?;
+        let values = self.item(&item);
+        if values > 0 && depth == MAX_DEPTH {
             return Err(MalformedReply {
                 at: 0,
                 reason: "values stand too deep in each other",
@@ -149,6 +130,27 @@ impl<'o> Renderer<'o> {
             self.nested(reader, depth + 1)?;
         }
         Ok(())
+    }
+
+    /// Writes a leaf or the head of an aggregate; how many values belong to it.
+    fn item(&mut self, item: &Item<'_>) -> usize {
+        match *item {
+            Item::Null => self.null(),
+            Item::NullArray => self.null_array(),
+            Item::Ok => self.text(b"OK"),
+            Item::Text(text) => self.text(text),
+            Item::Error(text) => self.error(&String::from_utf8_lossy(text)),
+            Item::Bulk(bytes) => self.bulk(bytes),
+            Item::Integer(number) => self.integer(number),
+            Item::Array(count) => self.array(count),
+            Item::Set(count) => self.set(count),
+            Item::Map(pairs) => self.map(pairs),
+        }
+        match *item {
+            Item::Array(count) | Item::Set(count) => count,
+            Item::Map(pairs) => 2 * pairs,
+            _ => 0,
+        }
     }
 
     fn head(&mut self, kind: char, count: usize) {
@@ -182,9 +184,24 @@ mod tests {
     #[test]
     fn leaves() {
         assert_eq!(rendered(Protocol::Resp2, |to| to.bulk(b"a")), "$1\r\na\r\n");
-        assert_eq!(rendered(Protocol::Resp2, |to| to.null()), "$-1\r\n");
-        assert_eq!(rendered(Protocol::Resp3, |to| to.null()), "_\r\n");
-        assert_eq!(rendered(Protocol::Resp2, |to| to.null_array()), "*-1\r\n");
+        assert_eq!(
+            rendered(Protocol::Resp2, |to| {
+                to.null();
+            }),
+            "$-1\r\n"
+        );
+        assert_eq!(
+            rendered(Protocol::Resp3, |to| {
+                to.null();
+            }),
+            "_\r\n"
+        );
+        assert_eq!(
+            rendered(Protocol::Resp2, |to| {
+                to.null_array();
+            }),
+            "*-1\r\n"
+        );
         assert_eq!(
             rendered(Protocol::Resp2, |to| to.error("ERR a\r\nb")),
             "-ERR a  b\r\n"

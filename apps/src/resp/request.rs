@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(frame(b"*1\r\n$1\r\nabc"), Err(ProtocolError::BulkEnd));
         assert_eq!(frame(b"*x"), Err(ProtocolError::ArrayLength));
         assert_eq!(
-            frame(&[b'a'; MAX_INLINE + 1]),
+            frame(&vec![b'a'; MAX_INLINE + 1]),
             Err(ProtocolError::InlineTooLarge)
         );
     }

@@ -13,29 +13,29 @@ use tokio::task::JoinHandle;
 use wire::{AgreedTime, SlotNumber};
 
 /// Most bytes of one operation, as in a packet of the default size.
-pub const OPERATION_LIMIT: usize = 1_300;
+pub(crate) const OPERATION_LIMIT: usize = 1_300;
 
 /// Executes operations in this process.
 #[derive(Clone)]
-pub struct LocalSubmit {
+pub(crate) struct LocalSubmit {
     state: Arc<Mutex<State>>,
 }
 
-pub struct State {
-    pub kv: Kv,
-    pub slot: u64,
+pub(crate) struct State {
+    pub(crate) kv: Kv,
+    pub(crate) slot: u64,
     /// The agreed time; `None` takes the wall clock's, as a root switch would.
-    pub time_us: Option<u64>,
+    pub(crate) time_us: Option<u64>,
     /// Whether operations have stamps at all.
-    pub has_stamps: bool,
+    pub(crate) has_stamps: bool,
     /// Answer the next operation with this instead.
-    pub failure: Option<SubmitError>,
+    pub(crate) failure: Option<SubmitError>,
     /// Sizes of the operations so far, in units.
-    pub operations: Vec<usize>,
+    pub(crate) operations: Vec<usize>,
 }
 
 impl LocalSubmit {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let state = State {
             kv: Kv::default(),
             slot: 0,
@@ -49,7 +49,7 @@ impl LocalSubmit {
         }
     }
 
-    pub fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.state.lock().unwrap())
     }
 }
@@ -100,7 +100,7 @@ fn wall_us() -> u64 {
 }
 
 /// Facts as a replica group would have them.
-pub struct Facts;
+pub(crate) struct Facts;
 
 impl Info for Facts {
     fn replication(&self) -> Vec<(String, String)> {
@@ -112,15 +112,15 @@ impl Info for Facts {
 }
 
 /// A front that runs until it is closed.
-pub struct Front {
-    pub address: SocketAddr,
-    pub submit: LocalSubmit,
+pub(crate) struct Front {
+    pub(crate) address: SocketAddr,
+    pub(crate) submit: LocalSubmit,
     close: oneshot::Sender<()>,
     task: JoinHandle<std::io::Result<()>>,
 }
 
 impl Front {
-    pub async fn start(max_clients: usize) -> Self {
+    pub(crate) async fn start(max_clients: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let submit = LocalSubmit::new();
@@ -143,7 +143,7 @@ impl Front {
         }
     }
 
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.close.send(()).unwrap();
         self.task.await.unwrap().unwrap();
     }

@@ -9,7 +9,7 @@ mod votes;
 
 use backoff::Backoff;
 use replica::Quorum;
-use std::boxed::Box;
+
 use votes::{Verdict, Votes};
 use wire::message::{Reply, Request, Wants};
 use wire::{ClientId, HostAddress, RequestNumber, Tick};

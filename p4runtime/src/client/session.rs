@@ -57,6 +57,34 @@ pub struct SessionState {
     pub changes: u64,
 }
 
+/// Sees what we are for the switch. Each is its own view: what one has seen another has not.
+///
+/// It gives out copies, not views into the session, which a caller could hold for long and so
+/// keep the session from going on.
+#[derive(Clone, Debug)]
+pub struct SessionWatch {
+    state: watch::Receiver<SessionState>,
+}
+
+impl SessionWatch {
+    /// What we are now.
+    pub fn current(&mut self) -> SessionState {
+        self.state.borrow_and_update().clone()
+    }
+
+    /// Waits until there is news since the last call of any of these; none if the client is gone.
+    pub async fn changed(&mut self) -> Option<SessionState> {
+        self.state.changed().await.ok()?;
+        Some(self.current())
+    }
+
+    /// Waits until what we are is `wanted`, which it may be already; none if the client is gone.
+    pub async fn wait_for(&mut self, wanted: impl Fn(&Session) -> bool) -> Option<SessionState> {
+        let found = self.state.wait_for(|state| wanted(&state.session)).await;
+        found.ok().map(|state| state.clone())
+    }
+}
+
 pub(super) struct Stream {
     device_id: u64,
     state: Arc<watch::Sender<SessionState>>,
@@ -86,21 +114,24 @@ impl Stream {
         (stream, receiver)
     }
 
-    pub(super) fn subscribe(&self) -> watch::Receiver<SessionState> {
-        self.state.subscribe()
+    pub(super) fn subscribe(&self) -> SessionWatch {
+        SessionWatch {
+            state: self.state.subscribe(),
+        }
     }
 
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Asks for a place in the election, on a new stream if there is none.
+    /// Asks for a place in the election, on a new stream if there is none. What we are already if
+    /// that was asked with the same id before: bmv2 does not answer a repetition.
     pub(super) fn arbitrate(
         &mut self,
         client: &P4RuntimeClient<Channel>,
         election_id: ElectionId,
-    ) -> Result<(), ClientError> {
-        *lock(&self.election_id) = election_id;
+    ) -> Result<Option<Session>, ClientError> {
+        let before = std::mem::replace(&mut *lock(&self.election_id), election_id);
         let message = ToSwitch::Arbitration(v1::MasterArbitrationUpdate {
             device_id: self.device_id,
             role: None,
@@ -116,7 +147,11 @@ impl Stream {
                 Session::Lost { .. } | Session::Closed
             );
         if is_alive {
-            return self.send(message);
+            let session = self.state.borrow().session.clone();
+            if before == election_id && session != Session::Opening {
+                return Ok(Some(session));
+            }
+            return self.send(message).map(|()| None);
         }
         let (sender, receiver) = mpsc::channel(QUEUE_LEN);
         self.to_switch = Some(sender);
@@ -132,7 +167,7 @@ impl Stream {
         };
         let client = client.clone();
         self.reader = Some(tokio::spawn(reader.run(client, receiver)));
-        Ok(())
+        Ok(None)
     }
 
     pub(super) fn send(&self, message: ToSwitch) -> Result<(), ClientError> {

@@ -6,8 +6,7 @@
 use alloc::vec::Vec;
 
 use super::field::Field;
-use super::instruction::Test;
-use super::program::Code;
+use super::instruction::{Place, Word, Words};
 
 /// The longest input of a calculation, in bytes; the loader refuses longer ones.
 pub(crate) const MAX_CALCULATION_BYTES: usize = 512;
@@ -28,20 +27,22 @@ pub(crate) enum Algorithm {
     Identity,
 }
 
-/// A part of a calculation's input.
+/// A part of a calculation's input. Parts of headers that are not valid are skipped.
 #[derive(Clone, Debug)]
 pub(crate) enum Piece {
-    /// Whole bytes of the vector, at a whole byte of the input as long as all before is whole bytes.
+    /// Whole bytes of the vector.
     Bytes {
         offset: usize,
         length: usize,
-        valid: usize,
+        valid: Word,
     },
-    /// A field that is not whole bytes. Skipped, like bytes, if its header is not valid.
+    /// A header field that is not whole bytes.
     Bits {
         field: Field,
-        valid: usize,
+        valid: Word,
     },
+    /// Metadata.
+    Metadata(Place),
     Constant {
         value: u128,
         width: u8,
@@ -56,15 +57,11 @@ pub(crate) struct Calculation {
     summed_in_place: bool,
 }
 
-/// A checksum field and when it holds.
+/// A checksum field and what it is computed from.
 #[derive(Clone, Debug)]
 pub(crate) struct Checksum {
-    pub(crate) target: Field,
-    /// The byte that tells whether the target's header is valid.
-    pub(crate) target_valid: usize,
+    pub(crate) target: Place,
     pub(crate) calculation: u16,
-    /// Runs the code and tests: without it the checksum always holds.
-    pub(crate) condition: Option<(Code, Test)>,
 }
 
 /// A bit string under construction in a fixed buffer. Each byte is written whole, or zeroed before
@@ -115,19 +112,19 @@ impl Calculation {
     }
 
     /// The result for the vector as it is now.
-    pub(crate) fn run(&self, vector: &[u8], scratch: &mut Scratch) -> u64 {
+    pub(crate) fn run(&self, words: &Words, vector: &[u8], scratch: &mut Scratch) -> u64 {
         if self.summed_in_place {
             return folded(self.pieces.iter().fold(0, |sum, piece| match *piece {
                 Piece::Bytes {
                     offset,
                     length,
                     valid,
-                } if vector[valid] != 0 => sum + words(&vector[offset..offset + length]),
+                } if words.get(valid) != 0 => sum + sum_of(&vector[offset..offset + length]),
                 _ => sum,
             }))
             .into();
         }
-        let length = self.gather(vector, scratch);
+        let length = self.gather(words, vector, scratch);
         let input = &scratch[..length];
         match self.algorithm {
             Algorithm::Checksum16 => checksum16(input).into(),
@@ -141,7 +138,7 @@ impl Calculation {
     }
 
     /// Writes the input to the buffer and gives its length in bytes.
-    fn gather(&self, vector: &[u8], buffer: &mut Scratch) -> usize {
+    fn gather(&self, words: &Words, vector: &[u8], buffer: &mut Scratch) -> usize {
         let mut gather = Gather { buffer, bits: 0 };
         for piece in &self.pieces {
             match *piece {
@@ -150,14 +147,17 @@ impl Calculation {
                     length,
                     valid,
                 } => {
-                    if vector[valid] != 0 {
+                    if words.get(valid) != 0 {
                         gather.bytes(&vector[offset..offset + length]);
                     }
                 }
                 Piece::Bits { field, valid } => {
-                    if vector[valid] != 0 {
+                    if words.get(valid) != 0 {
                         gather.number(field.read_wide(vector), field.width);
                     }
+                }
+                Piece::Metadata(place) => {
+                    gather.number(place.read_wide(words, vector), place.width());
                 }
                 Piece::Constant { value, width } => gather.number(value, width),
             }
@@ -166,24 +166,28 @@ impl Calculation {
     }
 }
 
-/// The sum of 16-bit words; an odd last byte counts as the upper half of a word.
+/// The sum of the input as 16-bit words, to be folded; an odd last byte is the upper half of a word.
 #[inline]
-fn words(input: &[u8]) -> u32 {
-    let words = input.chunks_exact(2);
-    let last = words
-        .remainder()
-        .first()
-        .map_or(0, |&byte| u32::from(byte) << 8);
-    // At most 256 words a piece and a few pieces: no overflow of 32 bits.
-    words.fold(last, |sum, word| {
-        sum + u32::from(u16::from_be_bytes([word[0], word[1]]))
-    })
+fn sum_of(input: &[u8]) -> u64 {
+    let (fours, rest) = input.as_chunks::<4>();
+    let (twos, last) = rest.as_chunks::<2>();
+    // 2^16 is 1 modulo 2^16 - 1, so that words of 32 bits add up to the same; 64 bits cannot
+    // overflow with fewer than 2^32 of them.
+    let sum: u64 = fours
+        .iter()
+        .map(|four| u64::from(u32::from_be_bytes(*four)))
+        .sum();
+    let sum = twos
+        .iter()
+        .fold(sum, |sum, two| sum + u64::from(u16::from_be_bytes(*two)));
+    last.iter()
+        .fold(sum, |sum, byte| sum + (u64::from(*byte) << 8))
 }
 
 /// The complement of the one's complement sum.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "folded to 16 bits before")]
-fn folded(mut sum: u32) -> u16 {
+fn folded(mut sum: u64) -> u16 {
     while sum > 0xFFFF {
         sum = (sum & 0xFFFF) + (sum >> 16);
     }
@@ -192,7 +196,7 @@ fn folded(mut sum: u32) -> u16 {
 
 /// The Internet checksum.
 fn checksum16(input: &[u8]) -> u16 {
-    folded(words(input))
+    folded(sum_of(input))
 }
 
 /// Polynomial 0x8005, reflected, starting from 0.
@@ -249,7 +253,7 @@ mod tests {
             Piece::Bytes {
                 offset: 0,
                 length: 2,
-                valid: 2
+                valid: Word(3)
             },
             Piece::Constant {
                 value: 0x1F,
@@ -257,12 +261,16 @@ mod tests {
             },
         ];
         let calculation = Calculation::new(Algorithm::Identity, pieces);
+        let valid = Words::new(&[(Word(3), 1)]);
         let mut scratch = [0xEE; MAX_CALCULATION_BYTES];
         assert_eq!(
-            calculation.run(&[0xAB, 0xCD, 1], &mut scratch),
+            calculation.run(&valid, &[0xAB, 0xCD], &mut scratch),
             0b1011_0101_0111_1001_1011_1111
         );
-        assert_eq!(calculation.run(&[0xAB, 0xCD, 0], &mut scratch), 0b1011_1111);
+        assert_eq!(
+            calculation.run(&Words::new(&[]), &[0xAB, 0xCD], &mut scratch),
+            0b1011_1111
+        );
     }
 
     #[test]
@@ -272,12 +280,12 @@ mod tests {
             Piece::Bytes {
                 offset: 3,
                 length: 10,
-                valid: 0
+                valid: Word(3)
             },
             Piece::Bytes {
                 offset: 20,
                 length: 8,
-                valid: 0
+                valid: Word(3)
             },
         ];
         let in_place = Calculation::new(Algorithm::Checksum16, halves.clone());
@@ -286,10 +294,11 @@ mod tests {
             summed_in_place: false,
             ..in_place.clone()
         };
+        let valid = Words::new(&[(Word(3), 1)]);
         let mut scratch = [0; MAX_CALCULATION_BYTES];
         assert_eq!(
-            in_place.run(&vector, &mut scratch),
-            gathered.run(&vector, &mut scratch)
+            in_place.run(&valid, &vector, &mut scratch),
+            gathered.run(&valid, &vector, &mut scratch)
         );
     }
 }

@@ -9,8 +9,9 @@ use alloc::vec::Vec;
 use super::error::ControlError;
 use super::field::wide_ones;
 use super::info::{ActionInfo, KeyFieldInfo, MatchKind, TableInfo};
+use super::instruction::split;
 use super::program::{KeyField, TableProgram};
-use super::table::{StoredKey, key_value, split};
+use super::table::{StoredKey, key_value};
 
 /// How one field of a key is to match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,14 +105,18 @@ pub(crate) fn stored_key(
         _ => {}
     }
     let mut key = StoredKey {
-        values: vec![0; program.key_words],
-        masks: vec![0; program.key_words],
+        values: vec![0; program.key.len()],
+        masks: vec![0; program.key.len()],
         ranges: Vec::new(),
         prefix_length: 0,
         priority,
     };
-    for (number, ((field, place), given)) in
-        info.key.iter().zip(&program.key).zip(matches).enumerate()
+    for (number, ((field, place), given)) in info
+        .key
+        .iter()
+        .zip(&program.fields)
+        .zip(matches)
+        .enumerate()
     {
         match resolve(info, field, *given)? {
             Resolved::Masked { value, mask } => {
@@ -238,7 +243,7 @@ pub(crate) fn given_matches(
     program: &TableProgram,
     key: &StoredKey,
 ) -> Vec<Match> {
-    let fields = info.key.iter().zip(&program.key).enumerate();
+    let fields = info.key.iter().zip(&program.fields).enumerate();
     fields
         .map(|(number, (field, place))| {
             let value = key_value(place, &key.values);

@@ -1,10 +1,9 @@
-//! Where a field lies in the packet header vector, and how it is read and written there.
+//! Where a header's field lies in the packet header vector, and how it is read and written there.
 //!
-//! The vector is one byte slice. A header's bytes stand in it exactly as on the wire, so that
-//! extracting and emitting a header is one copy; a metadata field stands in a container of its own.
-//! A field is read by loading the smallest big-endian container of 1, 2, 4, 8 or 16 bytes that
-//! covers it, shifting and masking. The loader has checked that every container, also one that
-//! reaches beyond its field, lies inside the vector.
+//! The vector holds the bytes of all headers exactly as on the wire, so that extracting and emitting
+//! a header is one copy. A field is read by loading the smallest big-endian container of 1, 2, 4, 8
+//! or 16 bytes that covers it, shifting and masking. The loader has checked that every container,
+//! also one that reaches beyond its field, lies inside the vector.
 
 /// How many bytes are loaded to reach a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,17 +52,13 @@ pub(crate) struct Field {
     pub(crate) width: u8,
 }
 
-/// All ones in the low `width` bits.
+/// All ones in the low `width` bits, 1 to 64.
 #[inline]
 pub(crate) fn ones(width: u8) -> u64 {
-    if width >= 64 {
-        u64::MAX
-    } else {
-        (1 << width) - 1
-    }
+    u64::MAX >> (64_u8.wrapping_sub(width) & 63)
 }
 
-/// All ones in the low `width` bits.
+/// All ones in the low `width` bits, 0 to 128.
 #[inline]
 pub(crate) fn wide_ones(width: u8) -> u128 {
     if width >= 128 {
@@ -74,14 +69,14 @@ pub(crate) fn wide_ones(width: u8) -> u128 {
 }
 
 #[inline]
-fn load<const N: usize>(vector: &[u8], offset: u16) -> [u8; N] {
+pub(crate) fn load<const N: usize>(vector: &[u8], offset: u16) -> [u8; N] {
     *vector[usize::from(offset)..]
         .first_chunk::<N>()
         .expect("the loader keeps every container inside the vector")
 }
 
 #[inline]
-fn store<const N: usize>(vector: &mut [u8], offset: u16, bytes: [u8; N]) {
+pub(crate) fn store<const N: usize>(vector: &mut [u8], offset: u16, bytes: [u8; N]) {
     *vector[usize::from(offset)..]
         .first_chunk_mut::<N>()
         .expect("the loader keeps every container inside the vector") = bytes;
@@ -103,16 +98,6 @@ impl Field {
             container,
             shift: u8::try_from(container.bytes() * 8 - lead - width).ok()?,
             width: width_byte,
-        })
-    }
-
-    /// A field of `width` bits with a container of its own at `offset`.
-    pub(crate) fn alone(offset: usize, width: usize) -> Option<Self> {
-        Some(Self {
-            offset: u16::try_from(offset).ok()?,
-            container: Container::covering(width.div_ceil(8))?,
-            shift: 0,
-            width: u8::try_from(width).ok().filter(|w| (1..=128).contains(w))?,
         })
     }
 

@@ -77,6 +77,25 @@ impl Index {
         }
     }
 
+    /// The slot of a key of one word.
+    #[inline]
+    pub(crate) fn find_one(&self, keys: &[u64], key: u64) -> Option<u32> {
+        let mask = self.buckets.len().checked_sub(1)?;
+        let hash = hash(&[key]);
+        let mut at = home(hash, mask);
+        // Ends: at most half of the buckets are used.
+        loop {
+            let bucket = self.buckets[at & mask];
+            if bucket == EMPTY {
+                return None;
+            }
+            if (bucket ^ hash) & TAG == 0 && keys[slot_of(bucket) as usize] == key {
+                return Some(slot_of(bucket));
+            }
+            at += 1;
+        }
+    }
+
     /// Adds a key that is not there yet; its words must already stand at `slot`.
     pub(crate) fn insert(&mut self, keys: Keys<'_>, slot: u32) {
         if (self.used + 1) * 2 > self.buckets.len() {
@@ -174,6 +193,17 @@ mod tests {
                     let key = [number % 5, number / 5];
                     let found = index.find(Keys { all: &words, words: 2 }, &key);
                     prop_assert_eq!(found, model.get(&key).copied());
+                }
+                // Keys of one word take a way of their own.
+                let mut single = Index::default();
+                let numbers: Vec<u64> = model.keys().map(|key| key[0] + 5 * key[1]).collect();
+                for slot in 0..u32::try_from(numbers.len()).unwrap() {
+                    single.insert(Keys { all: &numbers, words: 1 }, slot);
+                }
+                for number in 0..40 {
+                    let wanted = numbers.iter().position(|other| *other == number);
+                    let found = single.find_one(&numbers, number);
+                    prop_assert_eq!(found.map(|slot| slot as usize), wanted);
                 }
                 prop_assert_eq!(index.is_empty(), model.is_empty());
             }

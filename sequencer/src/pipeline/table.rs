@@ -76,7 +76,7 @@ impl Table {
     pub(crate) fn new(program: &TableProgram, default: (u16, Vec<u64>)) -> Self {
         Self {
             lookup: program.lookup,
-            key_words: program.key_words,
+            key_words: program.key.len(),
             parameter_words: program.parameter_words,
             slots: Vec::new(),
             free: Vec::new(),
@@ -124,11 +124,10 @@ impl Table {
     }
 
     /// The entry for a key, already masked by the table's static masks.
-    #[inline]
     pub(crate) fn find(&self, key: &[u64], fields: &[KeyField]) -> Option<Found> {
         let slot = match self.lookup {
             Lookup::None => None,
-            Lookup::Hashed => self.find_hashed(key),
+            Lookup::One | Lookup::Hashed => self.find_hashed(key),
             Lookup::Ordered => self.find_ordered(key, fields),
         }?;
         Some(Found {
@@ -137,7 +136,16 @@ impl Table {
         })
     }
 
+    /// The entry for a key of one exact word.
     #[inline]
+    pub(crate) fn find_one(&self, key: u64) -> Option<Found> {
+        let slot = self.groups.first()?.index.find_one(&self.keys, key)?;
+        Some(Found {
+            slot,
+            choice: self.slots[slot as usize].choice,
+        })
+    }
+
     fn find_hashed(&self, key: &[u64]) -> Option<u32> {
         let keys = Keys {
             all: &self.keys,
@@ -171,7 +179,7 @@ impl Table {
     pub(crate) fn slot_of(&self, key: &StoredKey) -> Option<u32> {
         match self.lookup {
             Lookup::None => None,
-            Lookup::Hashed => {
+            Lookup::One | Lookup::Hashed => {
                 let keys = Keys {
                     all: &self.keys,
                     words: self.key_words,
@@ -319,14 +327,4 @@ pub(crate) fn key_value(field: &KeyField, key: &[u64]) -> u128 {
     } else {
         u128::from(key[field.word])
     }
-}
-
-/// The more and the less significant half.
-#[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the two halves together are the value"
-)]
-pub(crate) fn split(value: u128) -> (u64, u64) {
-    ((value >> 64) as u64, value as u64)
 }

@@ -76,6 +76,11 @@ impl ControlJobs {
         limit
     }
 
+    /// Whether no job waits: look here after arming the packet thread's wake-up and before sleeping.
+    pub fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
+    }
+
     /// Runs jobs until nobody is left who could bring any. For a device without packets.
     pub fn run_until_closed(&mut self, device: &mut Device) {
         while let Some(job) = self.receiver.blocking_recv() {

@@ -392,7 +392,9 @@ fn status(failure: Failure) -> Status {
     }
     let mut details = encode_details(code, &message, &errors);
     if details.len() > MAX_DETAILS_BYTES {
-        errors.iter_mut().for_each(|error| error.message.clear());
+        for error in &mut errors {
+            error.message.clear();
+        }
         details = encode_details(code, &message, &errors);
     }
     Status::with_details(code.into(), message, details.into())

@@ -2,10 +2,12 @@
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "each test and the benchmark use a part of this module"
+    clippy::unwrap_used,
+    reason = "each test and the benchmark use a part of this module, and it is test code for both"
 )]
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use sequencer::pipeline::{EntrySpec, Match, PortNumber, Replica, Switch};
 
@@ -21,7 +23,9 @@ pub fn p4_folder() -> PathBuf {
 
 /// A switch with the root program and nothing else.
 pub fn root() -> Switch {
-    Switch::load(&root_json()).expect("the root program loads")
+    static ROOT: OnceLock<Switch> = OnceLock::new();
+    ROOT.get_or_init(|| Switch::load(&root_json()).expect("the root program loads"))
+        .clone()
 }
 
 /// The address of a group.

@@ -148,7 +148,9 @@ impl Cluster {
             return false;
         }
         let mut statuses = self.live().map(Protocol::status);
-        let Some(first) = statuses.next() else { return true };
+        let Some(first) = statuses.next() else {
+            return true;
+        };
         let settled = |s: &Status| {
             s.mode == Mode::Normal && s.last_committed == s.last_speculative && s.hash == first.hash
         };
@@ -163,8 +165,14 @@ impl Cluster {
     fn step(&mut self) {
         let packet = self.network.next_at();
         let timers = self.live().filter_map(Protocol::deadline);
-        let timer = timers.chain(self.clients.iter().filter_map(|c| c.core.deadline())).min();
-        let next = packet.into_iter().chain(timer).min().expect("replicas have heartbeats");
+        let timer = timers
+            .chain(self.clients.iter().filter_map(|c| c.core.deadline()))
+            .min();
+        let next = packet
+            .into_iter()
+            .chain(timer)
+            .min()
+            .expect("replicas have heartbeats");
         self.now = self.now.max(next);
         assert!(
             self.now < self.settings.limit,
@@ -189,13 +197,17 @@ impl Cluster {
                 let (stamp, bytes) = StampHeader::parse(payload).expect("we wrote it");
                 let message = Message::parse(bytes).expect("we wrote it");
                 let stamp = (!message.is_bulk()).then_some(&stamp);
-                let Some(replica) = &mut self.replicas[index] else { return };
+                let Some(replica) = &mut self.replicas[index] else {
+                    return;
+                };
                 replica.on_message(self.now, stamp, message, &mut self.effects);
                 self.after_replica(index);
             }
             Target::Client(index) => {
                 let (_, bytes) = StampHeader::parse(payload).expect("we wrote it");
-                let Ok(Message::Reply(reply)) = Message::parse(bytes) else { return };
+                let Ok(Message::Reply(reply)) = Message::parse(bytes) else {
+                    return;
+                };
                 let step = self.clients[index].core.on_reply(self.now, &reply);
                 self.after_client(index, step);
             }
@@ -204,7 +216,9 @@ impl Cluster {
 
     fn fire_timers(&mut self) {
         for index in 0..self.replicas.len() {
-            let Some(replica) = &mut self.replicas[index] else { continue };
+            let Some(replica) = &mut self.replicas[index] else {
+                continue;
+            };
             if replica.deadline().is_some_and(|at| at <= self.now) {
                 replica.on_deadline(self.now, &mut self.effects);
                 self.after_replica(index);
@@ -241,13 +255,21 @@ impl Cluster {
 
     /// Committed prefix agreement: no two replicas ever commit different logs.
     fn check_replica(&mut self, index: usize) {
-        let Some(replica) = &self.replicas[index] else { return };
+        let Some(replica) = &self.replicas[index] else {
+            return;
+        };
         replica.check();
         let log = replica.history().log();
         let last = log.last_committed();
-        let known = self.committed.last_key_value().map_or(SlotNumber(0), |(slot, _)| *slot);
+        let known = self
+            .committed
+            .last_key_value()
+            .map_or(SlotNumber(0), |(slot, _)| *slot);
         let from = known.min(last);
-        for (slot, entry) in log.above(from.max(log.base())).take_while(|(slot, _)| *slot <= last) {
+        for (slot, entry) in log
+            .above(from.max(log.base()))
+            .take_while(|(slot, _)| *slot <= last)
+        {
             self.committed.insert(slot, entry.hash);
         }
         if let (Some(hash), Some(expected)) = (log.hash_at(last), self.committed.get(&last)) {
@@ -267,7 +289,9 @@ impl Cluster {
             Step::Done(answer) => {
                 let (id, operation) = self.clients[index].call.take().expect("a call is open");
                 let outcome = decode(&operation, &answer.result).expect("the store's own reply");
-                self.history.complete(id, self.now.0, outcome).expect("completed once");
+                self.history
+                    .complete(id, self.now.0, outcome)
+                    .expect("completed once");
                 match answer.path {
                     Path::Fast => self.fast += 1,
                     Path::Slow => self.slow += 1,
@@ -298,7 +322,9 @@ impl Cluster {
             return;
         }
         let operation = client.workload.next_operation();
-        let id = self.history.invoke(index as u64, operation.clone(), self.now.0);
+        let id = self
+            .history
+            .invoke(index as u64, operation.clone(), self.now.0);
         client.core.begin(self.now, encode(&operation).into());
         client.call = Some((id, operation));
         self.multicast(index);
@@ -306,10 +332,13 @@ impl Cluster {
 
     /// Sends a client's request to the root, which stamps it and copies it to the replicas.
     fn multicast(&mut self, index: usize) {
-        let Some(request) = self.clients[index].core.request() else { return };
+        let Some(request) = self.clients[index].core.request() else {
+            return;
+        };
         let mut message = Vec::new();
         Message::Request(request).emit(&mut message);
-        self.network.multicast(self.now, GROUP, self.settings.replicas, &message);
+        self.network
+            .multicast(self.now, GROUP, self.settings.replicas, &message);
     }
 
     fn outcome(self) -> Outcome {
@@ -330,7 +359,10 @@ fn replica_id(index: usize) -> ReplicaId {
 
 fn client_address(index: usize) -> HostAddress {
     let port = u16::try_from(index).expect("a small number of clients");
-    HostAddress { ip: [10, 0, 0, 100], port }
+    HostAddress {
+        ip: [10, 0, 0, 100],
+        port,
+    }
 }
 
 #[cfg(test)]

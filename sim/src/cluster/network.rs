@@ -4,9 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use wire::{
-    EpochNumber, GroupId, Kind, RoundNumber, Sender, SequenceNumber, StampHeader, Tick,
-};
+use wire::{EpochNumber, GroupId, Kind, RoundNumber, Sender, SequenceNumber, StampHeader, Tick};
 
 /// One way over a link and through the switch, in nanoseconds.
 const HOP_NS: u64 = 8_000;
@@ -64,7 +62,9 @@ impl Network {
     }
 
     pub(super) fn pop(&mut self) -> Option<(Target, Vec<u8>)> {
-        self.queue.pop().map(|Reverse((_, _, target, payload))| (target, payload))
+        self.queue
+            .pop()
+            .map(|Reverse((_, _, target, payload))| (target, payload))
     }
 
     /// A packet from host to host, or a message of the bulk channel, which is reliable.

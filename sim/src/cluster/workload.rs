@@ -17,7 +17,12 @@ pub(super) struct Workload {
 impl Workload {
     pub(super) fn new(seed: u64, client: u64, keys: u64) -> Self {
         let random = ChaCha8Rng::seed_from_u64(seed ^ (client + 1).wrapping_mul(SPREAD));
-        Self { random, client, keys, issued: 0 }
+        Self {
+            random,
+            client,
+            keys,
+            issued: 0,
+        }
     }
 
     pub(super) fn issued(&self) -> usize {
@@ -33,7 +38,10 @@ impl Workload {
             0..4 => KvOperation::Get { key },
             4..7 => KvOperation::Set { key, value },
             7 => KvOperation::Append { key, value },
-            8 => KvOperation::Incr { key: [b"n".as_slice(), &key].concat(), by: 1 },
+            8 => KvOperation::Incr {
+                key: [b"n".as_slice(), &key].concat(),
+                by: 1,
+            },
             _ => KvOperation::Del { key },
         }
     }

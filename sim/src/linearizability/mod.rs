@@ -65,6 +65,11 @@ pub trait Model {
 }
 
 /// How much work a check may cost. Deciding linearizability is NP-complete, so there is a limit.
+///
+/// Operations with an outcome are cheap. Many *writes of unknown outcome* on one key are not: each
+/// may explain something, now or later. Histories with hundreds of them on a key end in
+/// [`Verdict::Unknown`]; spread such a run over more keys, or let clients repeat their requests
+/// until they are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Calls of [`Model::step`] for one key.

@@ -9,11 +9,20 @@
 //!    invoked before every response that is still to come, and it changes nothing for the others.
 //! 3. Of two equal operations (same operation, same outcome) the one that was invoked earlier and
 //!    returned no later goes first: in any order that has them the other way round, swap them.
-//! 4. An operation of unknown outcome is placed last of all choices, only where it changes the
-//!    state, and only if the very next operation comes out differently for it: where it does not,
-//!    the order without it is as good, and was tried first.
+//! 4. An operation of unknown outcome is placed last of all choices, and only to some purpose: if
+//!    the operations placed after it would all have had their outcomes without it too, and lead to
+//!    the same state, then the order without it is as good. For each such operation a *shadow*
+//!    state without it runs along until an outcome tells the two apart.
 //!
 //! Without the last rule, k operations that timed out make 2^k configurations at every point.
+//!
+//! The rules get on with each other. Say that configuration V *covers* configuration X when both
+//! have the same state, and V has placed what X has, less some operations of unknown outcome (or with an equal one instead), plus
+//! some that only observe: whatever can follow X can follow V. For every X that the search visits
+//! and every operation c that could follow it, the search visits some V that covers X + c: if c is
+//! tried in X, that is X + c, now or earlier; if rule 2 goes first, its observers are placed and
+//! then c; if rule 4 forbids c because of p, take the path to X without p, and c; it is shorter, so
+//! by induction each step of it is covered. So step by step an order of the whole is covered too.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -24,6 +33,15 @@ use crate::history::Moment;
 
 /// How many equal operations rule 3 looks back over.
 const EQUALS_LOOK_BACK: usize = 16;
+
+/// How many operations of unknown outcome may follow on each other in the first searches. In a
+/// history that is linearizable there are nearly always few; a search that looks for few is
+/// short, and an order that it finds is an order. Only a search without this limit, or one that
+/// never met it, can say that there is none.
+const CHAIN_LIMITS: [usize; 2] = [1, 3];
+
+/// One search with such a limit may take one part in so many of all steps.
+const LIMITED_SHARE: u64 = 8;
 
 /// Bytes that one remembered configuration takes besides its words and its state.
 const REMEMBERED_OVERHEAD: u64 = 48;
@@ -60,6 +78,9 @@ struct Frame<S> {
     operation: u32,
     before: S,
     highest_before: u32,
+    /// The present state less one operation of unknown outcome, for each that made no difference
+    /// to an outcome yet.
+    shadows: Vec<S>,
     /// Where to go on after taking it back; `None` if it was the only choice.
     resume: Option<Cursor>,
 }
@@ -67,6 +88,7 @@ struct Frame<S> {
 struct Choice<S> {
     operation: u32,
     after: S,
+    shadows: Vec<S>,
     resume: Option<Cursor>,
 }
 
@@ -92,6 +114,8 @@ pub(super) struct Search<'a, M: Model> {
     memory_limit: u64,
     steps: u64,
     step_limit: u64,
+    chain_limit: usize,
+    chain_was_cut: bool,
 
     /// The order that got furthest; its first `shared` operations are those of `frames`.
     best: Vec<u32>,
@@ -138,6 +162,8 @@ impl<'a, M: Model> Search<'a, M> {
             memory_limit: memory,
             steps: 0,
             step_limit: steps,
+            chain_limit: usize::MAX,
+            chain_was_cut: false,
             best: Vec::new(),
             shared: 0,
             best_position: None,
@@ -152,6 +178,30 @@ impl<'a, M: Model> Search<'a, M> {
 
     /// Searches until an order is found, there is none, or a bound is reached.
     pub(super) fn run(&mut self) -> Ending {
+        let whole = self.step_limit;
+        // Without operations of unknown outcome there is nothing to limit.
+        let limits = if self.placed_pending.is_empty() {
+            &[][..]
+        } else {
+            &CHAIN_LIMITS
+        };
+        for &limit in limits {
+            self.chain_limit = limit;
+            self.chain_was_cut = false;
+            self.step_limit = self.steps.saturating_add(whole / LIMITED_SHARE).min(whole);
+            let ending = self.pass();
+            if ending == Ending::Placed || (ending == Ending::Impossible && !self.chain_was_cut) {
+                return ending;
+            }
+            self.start_again();
+        }
+        self.chain_limit = usize::MAX;
+        self.step_limit = whole;
+        self.pass()
+    }
+
+    /// One search within the present limits.
+    fn pass(&mut self) -> Ending {
         let mut cursor = Cursor::Observers;
         while self.open > 0 {
             // One look at a configuration may go past the bound by the operations open at once.
@@ -174,6 +224,15 @@ impl<'a, M: Model> Search<'a, M> {
             }
         }
         Ending::Placed
+    }
+
+    /// Takes everything back and forgets what was tried.
+    fn start_again(&mut self) {
+        while !self.frames.is_empty() {
+            self.take_back();
+        }
+        self.remembered = HashSet::new();
+        self.memory = 0;
     }
 
     /// The operations placed, in order.
@@ -240,13 +299,10 @@ impl<'a, M: Model> Search<'a, M> {
             let mut at = from;
             while !self.events.node(at).is_return {
                 let (operation, next) = (self.events.node(at).operation, self.events.node(at).next);
-                if let Some(after) = self.try_completed(operation) {
-                    *cursor = Cursor::Completed(next);
-                    return Some(Choice {
-                        operation,
-                        after,
-                        resume: Some(*cursor),
-                    });
+                let resume = Cursor::Completed(next);
+                if let Some(choice) = self.try_completed(operation, resume) {
+                    *cursor = resume;
+                    return Some(choice);
                 }
                 at = next;
             }
@@ -256,13 +312,10 @@ impl<'a, M: Model> Search<'a, M> {
             let mut at = from;
             while at != PENDING && self.events.node(at).position < frontier {
                 let (operation, next) = (self.events.node(at).operation, self.events.node(at).next);
-                if let Some(after) = self.try_pending(operation) {
-                    *cursor = Cursor::Pending(next, frontier);
-                    return Some(Choice {
-                        operation,
-                        after,
-                        resume: Some(*cursor),
-                    });
+                let resume = Cursor::Pending(next, frontier);
+                if let Some(choice) = self.try_pending(operation, resume) {
+                    *cursor = resume;
+                    return Some(choice);
                 }
                 at = next;
             }
@@ -277,11 +330,15 @@ impl<'a, M: Model> Search<'a, M> {
         while !self.events.node(at).is_return {
             let operation = self.events.node(at).operation;
             if self.only_observes(operation)
-                && let Some(after) = self.step_from(None, operation)
+                && let Some(after) = self.step(operation)
             {
+                let shadows = self
+                    .shadows_after(operation, &after)
+                    .expect("what only observes brings no two states together");
                 return Some(Choice {
                     operation,
                     after,
+                    shadows,
                     resume: None,
                 });
             }
@@ -290,44 +347,70 @@ impl<'a, M: Model> Search<'a, M> {
         None
     }
 
-    fn try_completed(&mut self, operation: u32) -> Option<M::State> {
+    fn try_completed(&mut self, operation: u32, resume: Cursor) -> Option<Choice<M::State>> {
         if self.only_observes(operation) || self.twin_waits(operation) {
             return None;
         }
-        let after = self.step_from(None, operation)?;
-        self.is_needed(operation, &after).then_some(after)
+        let after = self.step(operation)?;
+        let shadows = self.shadows_after(operation, &after)?;
+        Some(Choice {
+            operation,
+            after,
+            shadows,
+            resume: Some(resume),
+        })
     }
 
-    fn try_pending(&mut self, operation: u32) -> Option<M::State> {
+    fn try_pending(&mut self, operation: u32, resume: Cursor) -> Option<Choice<M::State>> {
         if self.twin_waits(operation) {
             return None;
         }
-        let after = self.step_from(None, operation)?;
-        (after != self.state && self.is_needed(operation, &after)).then_some(after)
-    }
-
-    /// Rule 4: whether the operation placed last, if its outcome is unknown, made a difference to
-    /// `operation`, which leads to `after`.
-    fn is_needed(&mut self, operation: u32, after: &M::State) -> bool {
-        let Some(last) = self.frames.len().checked_sub(1) else {
-            return true;
-        };
-        if self.pending_number[self.frames[last].operation as usize] == NONE {
-            return true;
+        let after = self.step(operation)?;
+        if after == self.state {
+            return None;
         }
-        self.step_from(Some(last), operation).as_ref() != Some(after)
+        let mut shadows = self.shadows_after(operation, &after)?;
+        let unknown =
+            |frame: &&Frame<M::State>| self.pending_number[frame.operation as usize] != NONE;
+        let recent = self.frames.iter().rev().take(self.chain_limit);
+        if recent.take_while(unknown).count() == self.chain_limit {
+            self.chain_was_cut = true;
+            return None;
+        }
+        shadows.push(self.state.clone());
+        Some(Choice {
+            operation,
+            after,
+            shadows,
+            resume: Some(resume),
+        })
     }
 
-    /// Steps from the present state, or from that before the frame with this index.
-    fn step_from(&mut self, frame: Option<usize>, operation: u32) -> Option<M::State> {
-        self.steps += 1;
-        let state = frame.map_or(&self.state, |frame| &self.frames[frame].before);
+    /// Rule 4: the shadows after `operation`, which leads to `after`; `None` if one of them leads
+    /// there too.
+    fn shadows_after(&mut self, operation: u32, after: &M::State) -> Option<Vec<M::State>> {
+        let Some(frame) = self.frames.last() else {
+            return Some(Vec::new());
+        };
         let call = self.calls[operation as usize];
-        M::step(
-            state,
-            &call.operation,
-            call.completion.as_ref().map(|done| &done.outcome),
-        )
+        let outcome = call.completion.as_ref().map(|done| &done.outcome);
+        let mut shadows = Vec::new();
+        for shadow in &frame.shadows {
+            self.steps += 1;
+            match M::step(shadow, &call.operation, outcome) {
+                Some(shadow) if shadow == *after => return None,
+                Some(shadow) => shadows.push(shadow),
+                None => {}
+            }
+        }
+        Some(shadows)
+    }
+
+    fn step(&mut self, operation: u32) -> Option<M::State> {
+        self.steps += 1;
+        let call = self.calls[operation as usize];
+        let outcome = call.completion.as_ref().map(|done| &done.outcome);
+        M::step(&self.state, &call.operation, outcome)
     }
 
     fn only_observes(&self, operation: u32) -> bool {
@@ -348,6 +431,7 @@ impl<'a, M: Model> Search<'a, M> {
         let Choice {
             operation,
             after,
+            shadows,
             resume,
         } = choice;
         let index = operation as usize;
@@ -367,6 +451,7 @@ impl<'a, M: Model> Search<'a, M> {
             operation,
             before,
             highest_before,
+            shadows,
             resume,
         });
         if !forced && !self.remember() {
@@ -436,25 +521,38 @@ impl<'a, M: Model> Search<'a, M> {
             at = self.events.node(at).next;
         }
         let position = self.events.node(at).position;
-        let here = (Some(position), self.frames.len());
-        if here > (self.best_position, self.best.len()) {
+        // Operations of unknown outcome at the end explain nothing.
+        let known = |frame: &Frame<M::State>| self.pending_number[frame.operation as usize] == NONE;
+        let length = self
+            .frames
+            .iter()
+            .rposition(known)
+            .map_or(0, |last| last + 1);
+        if (Some(position), length) > (self.best_position, self.best.len()) {
             self.best_position = Some(position);
             // Only what changed since the last best order is copied, so all copies together cost
             // no more than the search itself.
+            self.shared = self.shared.min(length);
             self.best.truncate(self.shared);
             self.best.extend(
-                self.frames[self.shared..]
+                self.frames[self.shared..length]
                     .iter()
                     .map(|frame| frame.operation),
             );
-            self.shared = self.best.len();
+            self.shared = length;
         }
     }
 }
 
+/// What operations must share to be equal.
+type Kind<'a, M> = (
+    &'a <M as Model>::Operation,
+    Option<&'a <M as Model>::Outcome>,
+);
+
 /// For each operation the nearest equal one that goes before it by rule 3, or [`NONE`].
 fn twins<M: Model>(calls: &Part<'_, M>) -> Vec<u32> {
-    let mut equals: BTreeMap<(&M::Operation, Option<&M::Outcome>), Vec<u32>> = BTreeMap::new();
+    let mut equals: BTreeMap<Kind<'_, M>, Vec<u32>> = BTreeMap::new();
     let mut twins = vec![NONE; calls.len()];
     for (index, call) in (0_u32..).zip(calls) {
         let completion = call.completion.as_ref();

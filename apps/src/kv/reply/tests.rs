@@ -22,6 +22,12 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+fn write_all(writer: &mut ReplyWriter<'_>, values: &[Value]) {
+    for value in values {
+        write(writer, value);
+    }
+}
+
 fn write(writer: &mut ReplyWriter<'_>, value: &Value) {
     match value {
         Value::Null => writer.null(),
@@ -32,11 +38,11 @@ fn write(writer: &mut ReplyWriter<'_>, value: &Value) {
         Value::Integer(number) => writer.integer(*number),
         Value::Array(values) => {
             writer.array(values.len());
-            values.iter().for_each(|value| write(writer, value));
+            write_all(writer, values);
         }
         Value::Set(values) => {
             writer.set(values.len());
-            values.iter().for_each(|value| write(writer, value));
+            write_all(writer, values);
         }
         Value::Map(pairs) => {
             writer.map(pairs.len());
@@ -53,7 +59,7 @@ proptest! {
     fn what_was_written_is_read(values in prop::collection::vec(value(), 0..5)) {
         let mut out = b"before".to_vec();
         let mut writer = ReplyWriter::new(&mut out, usize::MAX);
-        values.iter().for_each(|value| write(&mut writer, value));
+        write_all(&mut writer, &values);
         let size = writer.size();
         writer.finish(u16::try_from(values.len()).unwrap());
         prop_assert_eq!(out.len(), 6 + size);
@@ -64,11 +70,11 @@ proptest! {
     fn the_size_is_counted_past_the_limit(values in prop::collection::vec(value(), 0..5)) {
         let mut whole = Vec::new();
         let mut writer = ReplyWriter::new(&mut whole, usize::MAX);
-        values.iter().for_each(|value| write(&mut writer, value));
+        write_all(&mut writer, &values);
         let size = writer.size();
         let mut cut = Vec::new();
         let mut writer = ReplyWriter::new(&mut cut, 10);
-        values.iter().for_each(|value| write(&mut writer, value));
+        write_all(&mut writer, &values);
         prop_assert_eq!(writer.size(), size);
         prop_assert_eq!(writer.is_over(), size > 10);
         writer.rewind(HEADER_SIZE);

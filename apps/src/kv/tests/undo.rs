@@ -2,12 +2,11 @@
 
 use super::*;
 use alloc::collections::BTreeSet;
-use alloc::string::ToString as _;
 use proptest::prelude::*;
 
 /// Commands with holes: K key, V value or element, F field or member, I index or small number,
 /// T time in seconds or milliseconds, A absolute milliseconds, P pattern.
-const TEMPLATES: &[&str] = &[
+pub(super) const TEMPLATES: &[&str] = &[
     "append K V",
     "dbsize",
     "decr K",
@@ -162,9 +161,9 @@ fn any_operation() -> impl Strategy<Value = Vec<u8>> {
                 continue;
             }
             let mut body = Vec::new();
-            commands
-                .iter()
-                .for_each(|command| write_arguments(&mut body, command));
+            for command in &commands {
+                write_arguments(&mut body, command);
+            }
             let mut unit = Vec::new();
             write_atomic(&mut unit, commands.len(), &body);
             batch.push_unit(&unit);
@@ -307,10 +306,6 @@ fn the_templates_name_every_command() {
         .filter_map(|template| template.split(' ').next())
         .collect();
     for about in descriptions() {
-        assert!(
-            named.contains(about.name),
-            "{} is never undone",
-            about.name.to_string()
-        );
+        assert!(named.contains(about.name), "{} is never undone", about.name);
     }
 }

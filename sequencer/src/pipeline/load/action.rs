@@ -2,32 +2,36 @@
 
 use alloc::borrow::ToOwned;
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::error::LoadError;
-use super::super::field::Field;
 use super::super::info::ParameterInfo;
-use super::super::instruction::{Destination, Instruction, Operand, Operator, Test};
+use super::super::instruction::{Instruction, Operand, Place, Word};
 use super::super::machine::DROP_PORT;
-use super::super::program::Code;
-use super::expression::{Tree, after};
+use super::expression::{Free, Tree, store};
 use super::json::Node;
-use super::{Loader, Parameters, index, position};
-
-/// Parameters of one action.
-const MAX_PARAMETERS: usize = 256;
+use super::{FIRST_PARAMETER, Loader, PARAMETERS, Parameters, index};
 
 /// Indices into registers and counters are at most this wide, as in v1model.
 const INDEX_BITS: u32 = 32;
 
-/// An action of the JSON.
-#[derive(Clone, Debug)]
-pub(super) struct Action {
+/// An action of the JSON. Its code is emitted wherever it is called.
+pub(super) struct Action<'a> {
     pub(super) name: String,
     pub(super) parameters: Vec<ParameterInfo>,
+    /// Words of all parameters.
     pub(super) words: usize,
-    pub(super) code: Code,
+    places: Parameters,
+    primitives: Vec<Node<'a>>,
+}
+
+impl Action<'_> {
+    /// It does nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.primitives.is_empty()
+    }
 }
 
 impl Loader<'_> {
@@ -35,11 +39,10 @@ impl Loader<'_> {
         for node in self.root.list("actions")? {
             node.only(&["runtime_data", "primitives"])?;
             let id = node.get("id")?.unsigned()?;
-            let mut infos = Vec::new();
+            let mut parameters = Vec::new();
             let mut places = Parameters::default();
             let mut words = 0;
-            let list = node.get("runtime_data")?;
-            for parameter in list.items()? {
+            for parameter in node.list("runtime_data")? {
                 parameter.only(&["bitwidth"])?;
                 let width_node = parameter.get("bitwidth")?;
                 let width = u8::try_from(width_node.unsigned()?).ok();
@@ -48,23 +51,30 @@ impl Loader<'_> {
                     .ok_or_else(|| {
                         width_node.unsupported("a parameter of 0 or more than 128 bits")
                     })?;
-                places.0.push((index(&parameter, words)?, width));
+                places.0.push((Word(FIRST_PARAMETER + words), width));
                 words += if width > 64 { 2 } else { 1 };
-                infos.push(ParameterInfo {
+                let limit = PARAMETERS.into();
+                parameter.at_most("the words of an action's parameters", words.into(), limit)?;
+                parameters.push(ParameterInfo {
                     name: parameter.name()?,
                     width: width.into(),
                 });
-                list.at_most("the parameters of an action", infos.len(), MAX_PARAMETERS)?;
             }
-            let start = position(&node, self.code.len())?;
-            self.load_primitives(&node.list("primitives")?, &places)?;
-            let code = start..position(&node, self.code.len())?;
-            let action = Action {
-                name: node.name()?,
-                parameters: infos,
+            let primitives = node.list("primitives")?;
+            let name = node.name()?;
+            let words = usize::from(words);
+            let action = Rc::new(Action {
+                name,
+                parameters,
                 words,
-                code,
-            };
+                places,
+                primitives,
+            });
+            // Also what no table calls must be implemented; its code is dropped again.
+            let start = self.code.len();
+            self.emit_action(&node, &action)?;
+            self.code.truncate(start);
+            self.exits.clear();
             if self.actions.insert(id, action).is_some() {
                 return Err(node.invalid(format!("action id {id} stands twice")));
             }
@@ -72,50 +82,50 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn load_primitives(
+    /// Emits an action's primitives. Whoever calls it says what comes after.
+    pub(super) fn emit_action(
         &mut self,
-        primitives: &[Node<'_>],
-        parameters: &Parameters,
+        node: &Node<'_>,
+        action: &Action<'_>,
     ) -> Result<(), LoadError> {
         // Where each primitive begins; jumps go to primitives.
         let mut begins = Vec::new();
         let mut jumps = Vec::new();
-        for (number, node) in primitives.iter().enumerate() {
-            begins.push(self.code.len());
+        let count = action.primitives.len();
+        let mut exits = false;
+        for (number, node) in action.primitives.iter().enumerate() {
+            begins.push(self.here(node)?);
             node.only(&["op", "parameters"])?;
             let name = node.get("op")?;
             let given = node.list("parameters")?;
             match name.string()? {
                 "_jump" => {
                     let [target] = exactly_these(node, &given)?;
-                    jumps.push((
-                        self.code.len(),
-                        jump_target(target, number, primitives.len())?,
-                    ));
+                    jumps.push((self.code.len(), jump_target(target, number, count)?));
                     self.code.push(Instruction::Jump { target: 0 });
                 }
                 "_jump_if_zero" => {
                     let [condition, target] = exactly_these(node, &given)?;
-                    let tree = self.number(condition, parameters)?;
-                    let test = self.condition(condition, &tree)?;
-                    jumps.push((
-                        self.code.len(),
-                        jump_target(target, number, primitives.len())?,
-                    ));
-                    self.code.push(Instruction::JumpUnless { test, target: 0 });
+                    let tree = self.number(condition, &action.places)?;
+                    let mut branches = Vec::new();
+                    self.branch(condition, &tree, false, &mut branches)?;
+                    let target = jump_target(target, number, count)?;
+                    jumps.extend(branches.into_iter().map(|at| (at, target)));
                 }
-                _ => self.primitive(node, &name, &given, parameters)?,
+                "exit" => {
+                    let [] = exactly_these(node, &given)?;
+                    exits = true;
+                    self.mark_exit(node)?;
+                }
+                _ => self.primitive(node, &name, &given, &action.places)?,
             }
         }
-        begins.push(self.code.len());
+        begins.push(self.here(node)?);
         for (at, to) in jumps {
-            let to = u32::try_from(begins[to]).unwrap_or(u32::MAX);
-            match &mut self.code[at] {
-                Instruction::Jump { target } | Instruction::JumpUnless { target, .. } => {
-                    *target = to;
-                }
-                _ => {}
-            }
+            self.code[at].aim(begins[to]);
+        }
+        if exits {
+            self.leave_if_marked(node)?;
         }
         Ok(())
     }
@@ -162,14 +172,10 @@ impl Loader<'_> {
                 let [counter, cell] = exactly_these(node, given)?;
                 let counter = self.counter_parameter(counter)?;
                 let tree = self.number(cell, parameters)?;
-                let index = self.exactly(cell, &tree, INDEX_BITS, 0)?;
+                let index = self.exactly(cell, &tree, INDEX_BITS, Free::default())?;
                 self.code.push(Instruction::Count { counter, index });
             }
             "modify_field_with_hash_based_offset" => self.hash(node, given, parameters)?,
-            "exit" => {
-                let [] = exactly_these(node, given)?;
-                self.code.push(Instruction::Exit);
-            }
             "no_op" => {
                 let [] = exactly_these(node, given)?;
             }
@@ -188,27 +194,84 @@ impl Loader<'_> {
         let [first, second, third] = exactly_these(node, given)?;
         if !write {
             let to = self.field_parameter(first)?;
-            let (register, _) = self.register_parameter(second)?;
+            let (register, width) = self.register_parameter(second)?;
             let tree = self.number(third, parameters)?;
-            let index = self.exactly(third, &tree, INDEX_BITS, 0)?;
-            self.code.push(Instruction::RegisterRead {
-                to,
-                register,
-                index,
-            });
-            return Ok(());
+            let index = self.exactly(third, &tree, INDEX_BITS, Free::default())?;
+            return self.register_read(first, to, (register, width), index);
         }
         let (register, width) = self.register_parameter(first)?;
         let tree = self.number(second, parameters)?;
-        let index = self.exactly(second, &tree, INDEX_BITS, 0)?;
-        let free = after(second, index, 0)?;
+        let index = self.exactly(second, &tree, INDEX_BITS, Free::default())?;
+        let free = Free::default().after(Operand::Word(index));
         let tree = self.number(third, parameters)?;
         let value = self.low_bits(third, &tree, width, free)?;
-        self.code.push(Instruction::RegisterWrite {
-            register,
-            index,
-            value,
+        self.code.push(match value {
+            Operand::Word(value) if width <= 64 => Instruction::RegisterWrite {
+                register,
+                index,
+                value,
+            },
+            _ => Instruction::WideRegisterWrite {
+                register,
+                index,
+                value,
+            },
         });
+        Ok(())
+    }
+
+    fn register_read(
+        &mut self,
+        node: &Node<'_>,
+        to: Place,
+        (register, register_width): (u16, u8),
+        index: Word,
+    ) -> Result<(), LoadError> {
+        let free = Free::default().after(Operand::Word(index));
+        match to {
+            Place::Word { word: to, width } if register_width <= 64 => {
+                self.code.push(Instruction::RegisterRead {
+                    to,
+                    width,
+                    register,
+                    index,
+                });
+            }
+            Place::Word { word, width } => {
+                let to = Operand::Word(word);
+                self.code.push(Instruction::WideRegisterRead {
+                    to,
+                    width,
+                    register,
+                    index,
+                });
+            }
+            Place::Pair { word, width } => {
+                let to = Operand::Pair(word);
+                self.code.push(Instruction::WideRegisterRead {
+                    to,
+                    width,
+                    register,
+                    index,
+                });
+            }
+            Place::Header(field) => {
+                // Through a temporary that starts as the field is: an index beyond the register
+                // leaves the field alone.
+                let to = self.loaded(node, field, free)?;
+                let width = field.width;
+                self.code.push(Instruction::WideRegisterRead {
+                    to,
+                    width,
+                    register,
+                    index,
+                });
+                self.code.push(match to {
+                    Operand::Word(from) => store(field, from),
+                    Operand::Pair(_) => Instruction::WideStore { field, from: to },
+                });
+            }
+        }
         Ok(())
     }
 
@@ -219,24 +282,45 @@ impl Loader<'_> {
         parameters: &Parameters,
     ) -> Result<(), LoadError> {
         let [to, base, calculation, max] = exactly_these(node, given)?;
-        let to = self.field_parameter(to)?;
-        if to.width > 64 {
-            return Err(node.unsupported("a hash into more than 64 bits"));
+        let place = self.field_parameter(to)?;
+        let width = place.width();
+        if width > 64 {
+            return Err(to.unsupported("a hash into more than 64 bits"));
         }
         let name = typed(calculation, "calculation")?;
         let calculation = self.calculations.get(name.string()?).copied();
         let calculation = calculation.ok_or_else(|| name.invalid("no such calculation"))?;
         let base_tree = self.number(base, parameters)?;
-        let base_value = self.exactly(base, &base_tree, 64, 0)?;
-        let free = after(base, base_value, 0)?;
+        let base = self.exactly(base, &base_tree, 64, Free::default())?;
+        let free = Free::default().after(Operand::Word(base));
         let max_tree = self.number(max, parameters)?;
-        let max = self.exactly(max, &max_tree, 64, free)?;
-        self.code.push(Instruction::Hash {
-            to,
-            calculation,
-            base: base_value,
-            max,
-        });
+        let max_word = self.exactly(max, &max_tree, 64, free)?;
+        let free = free.after(Operand::Word(max_word));
+        let max = max_word;
+        match place {
+            Place::Word { word: to, .. } => {
+                self.code.push(Instruction::Hash {
+                    to,
+                    width,
+                    calculation,
+                    base,
+                    max,
+                });
+            }
+            Place::Pair { .. } => return Err(to.unsupported("a hash into more than 64 bits")),
+            Place::Header(field) => {
+                if let Operand::Word(to) = self.loaded(node, field, free)? {
+                    self.code.push(Instruction::Hash {
+                        to,
+                        width,
+                        calculation,
+                        base,
+                        max,
+                    });
+                    self.code.push(store(field, to));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -247,13 +331,36 @@ impl Loader<'_> {
         let spec = instance.member("egress_spec");
         let spec = spec.ok_or_else(|| name.invalid("a header without `egress_spec`"))?;
         let group = instance.member("mcast_grp");
-        for (field, value) in [(Some(spec), DROP_PORT), (group, 0)] {
-            if let Some(field) = field {
-                let (to, from) = (Destination::Field(field), Operand::Constant(value));
-                self.code.push(Instruction::Copy { to, from });
+        for (place, value) in [(Some(spec), DROP_PORT), (group, 0)] {
+            if let Some(place) = place {
+                self.assign(node, place, &Tree::number(value))?;
             }
         }
         Ok(())
+    }
+
+    /// bmv2 goes on with the action's other primitives after `exit` and leaves the control then.
+    fn mark_exit(&mut self, node: &Node<'_>) -> Result<(), LoadError> {
+        let to = match self.exit {
+            Some(word) => word,
+            None => self.layout.take_words(node, 1)?,
+        };
+        self.exit = Some(to);
+        let from = self.constant_word(node, 1)?;
+        self.code.push(Instruction::Move { to, from });
+        Ok(())
+    }
+
+    /// Ends the control if an `exit` was met, and takes the mark away for the next control.
+    fn leave_if_marked(&mut self, node: &Node<'_>) -> Result<(), LoadError> {
+        let Some(word) = self.exit else { return Ok(()) };
+        let mut unmarked = Vec::new();
+        let tree = Tree::Field(Place::Word { word, width: 1 });
+        self.branch(node, &tree, false, &mut unmarked)?;
+        self.assign(node, Place::Word { word, width: 1 }, &Tree::number(0))?;
+        self.exits.push(self.code.len());
+        self.code.push(Instruction::Jump { target: 0 });
+        self.aim_here(node, unmarked)
     }
 
     fn check_same_type(&self, node: &Node<'_>, given: &[Node<'_>]) -> Result<(), LoadError> {
@@ -266,17 +373,14 @@ impl Loader<'_> {
         Err(node.invalid("a header is assigned to one of another type"))
     }
 
-    fn field_parameter(&self, node: &Node<'_>) -> Result<Field, LoadError> {
-        self.layout.field(&typed(node, "field")?)
+    /// A field that is written to.
+    pub(super) fn field_parameter(&self, node: &Node<'_>) -> Result<Place, LoadError> {
+        self.layout.written_field(&typed(node, "field")?)
     }
 
     fn header_parameter(&self, node: &Node<'_>) -> Result<u16, LoadError> {
         let name = typed(node, "header")?;
-        let instance = self.layout.instance(&name)?;
-        if instance.metadata {
-            return Err(name.unsupported("metadata used as a header"));
-        }
-        Ok(instance.index)
+        self.layout.instance(&name)?.header(&name)
     }
 
     fn register_parameter(&self, node: &Node<'_>) -> Result<(u16, u8), LoadError> {
@@ -303,31 +407,6 @@ impl Loader<'_> {
             at.ok_or_else(|| name.invalid(format!("no counter `{wanted}`")))?,
         )
     }
-
-    /// A `verify` of the parser.
-    pub(super) fn verify(&mut self, node: &Node<'_>, given: &[Node<'_>]) -> Result<(), LoadError> {
-        let [condition, error] = exactly_these(node, given)?;
-        let none = Parameters::default();
-        let tree = self.truth(condition, &none)?;
-        // The error is a constant; as an operand it needs no temporary of its own.
-        let error_tree = self.number(error, &none)?;
-        if !matches!(error_tree, Tree::Constant { .. } | Tree::Field(_)) {
-            return Err(error.unsupported("an error code that is computed"));
-        }
-        let error = self.exactly(error, &error_tree, 64, 0)?;
-        let test = if let Tree::Truth(truth) = tree {
-            let left = Operand::Constant(truth.into());
-            Test {
-                operator: Operator::NotEqual,
-                left,
-                right: Operand::Constant(0),
-            }
-        } else {
-            self.condition(condition, &tree)?
-        };
-        self.code.push(Instruction::Verify { test, error });
-        Ok(())
-    }
 }
 
 /// The value of `{"type": kind, "value": …}`.
@@ -342,7 +421,7 @@ pub(super) fn typed<'a>(node: &Node<'a>, kind: &str) -> Result<Node<'a>, LoadErr
 }
 
 /// Just `N` parameters.
-fn exactly_these<'n, 'a, const N: usize>(
+pub(super) fn exactly_these<'n, 'a, const N: usize>(
     node: &Node<'_>,
     given: &'n [Node<'a>],
 ) -> Result<&'n [Node<'a>; N], LoadError> {

@@ -6,8 +6,10 @@ use alloc::vec::Vec;
 use super::super::checksum::{Algorithm, Calculation, Checksum, MAX_CALCULATION_BYTES, Piece};
 use super::super::error::LoadError;
 use super::super::field::Field;
+use super::super::instruction::{Instruction, Place, Word};
+use super::expression::Tree;
 use super::json::Node;
-use super::{Loader, Parameters, index, position};
+use super::{Loader, Parameters, index};
 
 impl Loader<'_> {
     pub(super) fn load_calculations(&mut self) -> Result<Vec<Calculation>, LoadError> {
@@ -45,15 +47,15 @@ impl Loader<'_> {
         match kind.string()? {
             "field" => {
                 let value = node.get("value")?;
-                let field = self.layout.field(&value)?;
-                let header = self.layout.header_of(&value)?;
-                let (valid, packed) = (header.valid, !self.is_metadata(&value)?);
-                pieces.push(Part::Field {
-                    field,
-                    valid,
-                    packed,
+                let place = self.layout.field(&value)?;
+                pieces.push(match (place, self.layout.header_of(&value)?) {
+                    (Place::Header(field), Some(header)) => Part::Field {
+                        field,
+                        valid: header.valid,
+                    },
+                    (place, _) => Part::Metadata(place),
                 });
-                Ok(usize::from(field.width))
+                Ok(usize::from(place.width()))
             }
             "hexstr" => {
                 let width = node.get("bitwidth")?;
@@ -67,11 +69,9 @@ impl Loader<'_> {
                 Ok(bits)
             }
             "header" => {
-                let instance = self.layout.instance(&node.get("value")?)?;
-                if instance.metadata {
-                    return Err(node.unsupported("metadata as a whole in a calculation"));
-                }
-                let header = &self.layout.headers[usize::from(instance.index)];
+                let name = node.get("value")?;
+                let header = self.layout.instance(&name)?.header(&name)?;
+                let header = &self.layout.headers[usize::from(header)];
                 let (offset, length, valid) = (header.offset, header.length, header.valid);
                 pieces.push(Part::Bytes {
                     offset,
@@ -84,14 +84,9 @@ impl Loader<'_> {
         }
     }
 
-    fn is_metadata(&self, field: &Node<'_>) -> Result<bool, LoadError> {
-        let [header, _] = field.tuple()?;
-        Ok(self.layout.instance(&header)?.metadata)
-    }
-
-    /// The checksums to verify and those to update.
-    pub(super) fn load_checksums(&mut self) -> Result<(Vec<Checksum>, Vec<Checksum>), LoadError> {
-        let (mut verified, mut updated) = (Vec::new(), Vec::new());
+    /// All checksums; their indices are those of the JSON.
+    pub(super) fn load_checksums(&self) -> Result<Vec<Checksum>, LoadError> {
+        let mut checksums = Vec::new();
         for node in self.root.optional_list("checksums")? {
             node.only(&[
                 "target",
@@ -110,34 +105,70 @@ impl Loader<'_> {
             let calculation = self.calculations.get(name.string()?).copied();
             let calculation = calculation.ok_or_else(|| name.invalid("no such calculation"))?;
             let target_node = node.get("target")?;
-            let target = self.layout.field(&target_node)?;
-            if target.width > 64 {
+            let target = self.layout.written_field(&target_node)?;
+            if target.width() > 64 {
                 return Err(target_node.unsupported("a checksum of more than 64 bits"));
             }
-            let target_valid = self.layout.header_of(&target_node)?.valid;
-            let condition = match node.optional("if_cond")? {
-                None => None,
-                Some(condition) => {
-                    let start = position(&node, self.code.len())?;
-                    let tree = self.truth(&condition, &Parameters::default())?;
-                    let test = self.condition(&condition, &tree)?;
-                    Some((start..position(&node, self.code.len())?, test))
-                }
-            };
-            let checksum = Checksum {
+            index(&node, checksums.len())?;
+            checksums.push(Checksum {
                 target,
-                target_valid,
                 calculation,
-                condition,
-            };
-            if node.flag("verify", true)? {
-                verified.push(checksum.clone());
+            });
+        }
+        Ok(checksums)
+    }
+
+    /// Emits the verification of checksums: `wrong` becomes 1 if one that must hold does not.
+    pub(super) fn emit_verification(&mut self, wrong: Word) -> Result<(), LoadError> {
+        for (at, node) in self.root.optional_list("checksums")?.iter().enumerate() {
+            if !node.flag("verify", true)? {
+                continue;
             }
+            let mut past = Vec::new();
+            // A checksum in a header that is not there holds.
+            if let Some(header) = self.layout.header_of(&node.get("target")?)? {
+                let valid = Tree::Field(Place::Word {
+                    word: header.valid,
+                    width: 1,
+                });
+                self.branch(node, &valid, false, &mut past)?;
+            }
+            self.emit_condition_of(node, &mut past)?;
+            self.code.push(Instruction::Verify {
+                checksum: index(node, at)?,
+                wrong,
+            });
+            self.aim_here(node, past)?;
+        }
+        Ok(())
+    }
+
+    /// Emits the update of checksums.
+    pub(super) fn emit_update(&mut self) -> Result<(), LoadError> {
+        for (at, node) in self.root.optional_list("checksums")?.iter().enumerate() {
             if node.flag("update", true)? {
-                updated.push(checksum);
+                let mut past = Vec::new();
+                self.emit_condition_of(node, &mut past)?;
+                self.code.push(Instruction::Update {
+                    checksum: index(node, at)?,
+                });
+                self.aim_here(node, past)?;
             }
         }
-        Ok((verified, updated))
+        Ok(())
+    }
+
+    /// Emits a jump for when a checksum's condition does not hold.
+    fn emit_condition_of(
+        &mut self,
+        node: &Node<'_>,
+        past: &mut Vec<usize>,
+    ) -> Result<(), LoadError> {
+        if let Some(condition) = node.optional("if_cond")? {
+            let tree = self.truth(&condition, &Parameters::default())?;
+            self.branch(&condition, &tree, false, past)?;
+        }
+        Ok(())
     }
 
     /// The headers in the order of emission.
@@ -152,11 +183,7 @@ impl Loader<'_> {
         node.empty("primitives", "a statement in the deparser")?;
         let mut order = Vec::new();
         for name in node.list("order")? {
-            let instance = self.layout.instance(&name)?;
-            if instance.metadata {
-                return Err(name.unsupported("metadata in the deparser"));
-            }
-            order.push(instance.index);
+            order.push(self.layout.instance(&name)?.header(&name)?);
         }
         Ok(order)
     }
@@ -166,15 +193,14 @@ impl Loader<'_> {
 enum Part {
     Field {
         field: Field,
-        valid: usize,
-        /// It stands in the vector as on the wire, so that neighbours may be one piece with it.
-        packed: bool,
+        valid: Word,
     },
     Bytes {
         offset: usize,
         length: usize,
-        valid: usize,
+        valid: Word,
     },
+    Metadata(Place),
     Constant {
         value: u128,
         width: u8,
@@ -185,7 +211,7 @@ enum Part {
 struct Run {
     first: usize,
     end: usize,
-    valid: usize,
+    valid: Word,
     fields: Vec<Field>,
 }
 
@@ -194,12 +220,7 @@ fn merged(parts: Vec<Part>) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut run: Option<Run> = None;
     for part in parts {
-        if let Part::Field {
-            field,
-            valid,
-            packed: true,
-        } = part
-        {
+        if let Part::Field { field, valid } = part {
             let container = usize::from(field.offset) * 8 + field.container.bytes() * 8;
             let end = container - usize::from(field.shift);
             let first = end - usize::from(field.width);
@@ -222,7 +243,8 @@ fn merged(parts: Vec<Part>) -> Vec<Piece> {
         }
         close(run.take(), &mut pieces);
         pieces.push(match part {
-            Part::Field { field, valid, .. } => Piece::Bits { field, valid },
+            Part::Field { field, valid } => Piece::Bits { field, valid },
+            Part::Metadata(place) => Piece::Metadata(place),
             Part::Bytes {
                 offset,
                 length,

@@ -1,29 +1,27 @@
-//! Header types and instances become places in the vector.
+//! Header types and instances become places: header bytes in the vector, metadata in words.
 //!
-//! First the metadata, each field in a container of its own (of at least 8 bytes from 33 bits on,
-//! so that loads stay aligned to what was stored), then the headers as on the wire, then one byte
-//! for each instance that is 1 when it is valid, then spare bytes for containers that reach beyond
-//! the last field.
+//! The vector has the headers' bytes as on the wire, one header after the other, then spare bytes for
+//! containers that reach beyond the last field. The words begin with all metadata and with one word
+//! for each header that is 1 when the header is valid.
 
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::super::error::LoadError;
-use super::super::field::{Container, Field};
-use super::super::program::{Header, Intrinsic};
+use super::super::field::Field;
+use super::super::instruction::{Place, WORDS, Word};
+use super::super::program::{Header, Intrinsic, Slot};
 use super::json::Node;
 
 /// The longest vector, in bytes.
-const MAX_VECTOR_BYTES: usize = 32 * 1024;
+const MAX_VECTOR_BYTES: usize = 8 * 1024;
 /// Containers reach at most this far beyond their field.
 const SPARE_BYTES: usize = 16;
-/// Header and metadata instances.
-const MAX_HEADERS: usize = 4096;
+/// Words for metadata and for validity; the rest is for parameters, temporaries and constants.
+const MAX_PACKET_WORDS: usize = WORDS / 2;
 
 /// The name of the hidden field that tells whether a header is valid.
 pub(super) const VALID: &str = "$valid$";
@@ -34,33 +32,45 @@ struct HeaderType {
     bits: usize,
 }
 
-/// A header instance as the loader knows it.
+/// A header or metadata instance as the loader knows it.
 pub(super) struct Instance {
-    pub(super) index: u16,
     type_name: String,
-    pub(super) metadata: bool,
-    fields: BTreeMap<String, Field>,
+    /// Index among the headers; `None` for metadata.
+    header: Option<u16>,
+    fields: BTreeMap<String, Place>,
 }
 
 impl Instance {
     /// One of its fields.
-    pub(super) fn member(&self, field: &str) -> Option<Field> {
+    pub(super) fn member(&self, field: &str) -> Option<Place> {
         self.fields.get(field).copied()
+    }
+
+    pub(super) fn is_metadata(&self) -> bool {
+        self.header.is_none()
+    }
+
+    /// Index among the headers; metadata is refused.
+    pub(super) fn header(&self, node: &Node<'_>) -> Result<u16, LoadError> {
+        self.header
+            .ok_or_else(|| node.unsupported("metadata used as a header"))
     }
 
     /// Whether both have the same type.
     pub(super) fn same_type(&self, other: &Self) -> bool {
-        self.type_name == other.type_name && self.metadata == other.metadata
+        self.type_name == other.type_name && self.is_metadata() == other.is_metadata()
     }
 }
 
 /// All instances, by name.
+#[derive(Default)]
 pub(super) struct Layout {
     pub(super) headers: Vec<Header>,
     instances: BTreeMap<String, Instance>,
     /// The switch's names of fields that the program names otherwise.
-    aliases: BTreeMap<String, Field>,
-    pub(super) fresh_vector: Box<[u8]>,
+    aliases: BTreeMap<String, Place>,
+    pub(super) vector_bytes: usize,
+    pub(super) packet_words: usize,
 }
 
 impl Layout {
@@ -70,116 +80,112 @@ impl Layout {
         root.empty("header_unions", "a header union")?;
         root.empty("header_union_stacks", "a header union stack")?;
         let types = load_types(root)?;
-        let mut layout = Self {
-            headers: Vec::new(),
-            instances: BTreeMap::new(),
-            aliases: BTreeMap::new(),
-            fresh_vector: Box::default(),
-        };
-        layout.place_instances(root, &types)?;
+        let mut layout = Self::default();
+        for node in root.list("headers")? {
+            node.only(&["header_type", "metadata", "pi_omit"])?;
+            let name = node.name()?;
+            let type_node = node.get("header_type")?;
+            let type_name = type_node.string()?;
+            let problem = || type_node.invalid(format!("no header type `{type_name}`"));
+            let header_type = types.get(type_name).ok_or_else(problem)?;
+            let mut instance = if node.get("metadata")?.boolean()? {
+                layout.place_metadata(&node, header_type)?
+            } else {
+                layout.place_header(&node, header_type)?
+            };
+            type_name.clone_into(&mut instance.type_name);
+            if layout.instances.insert(name.clone(), instance).is_some() {
+                return Err(node.invalid(format!("header `{name}` stands twice")));
+            }
+        }
+        layout.vector_bytes += SPARE_BYTES;
         for alias in root.optional_list("field_aliases")? {
             let [name, target] = alias.tuple()?;
-            let field = layout.field(&target)?;
-            layout.aliases.insert(name.string()?.to_owned(), field);
+            let place = layout.field(&target)?;
+            layout.aliases.insert(name.string()?.to_owned(), place);
         }
         Ok(layout)
     }
 
-    fn place_instances(
-        &mut self,
-        root: &Node<'_>,
-        types: &BTreeMap<String, HeaderType>,
-    ) -> Result<(), LoadError> {
-        let nodes = root.list("headers")?;
-        let list = root.get("headers")?;
-        list.at_most("the number of headers", nodes.len(), MAX_HEADERS)?;
-        let mut end = 0;
-        // Metadata first: its containers are aligned, the headers' bytes need not be.
-        for metadata in [true, false] {
-            for node in &nodes {
-                node.only(&["header_type", "metadata", "pi_omit"])?;
-                if node.get("metadata")?.boolean()? == metadata {
-                    end = self.place(node, types, end)?;
-                    node.at_most("the bytes of all headers", end, MAX_VECTOR_BYTES)?;
-                }
-            }
-        }
-        let length = end + self.headers.len() + SPARE_BYTES;
-        list.at_most("the bytes of all headers", length, MAX_VECTOR_BYTES)?;
-        let mut vector = vec![0; length];
-        for instance in self.instances.values_mut() {
-            let header = &mut self.headers[usize::from(instance.index)];
-            header.valid = end + usize::from(instance.index);
-            vector[header.valid] = u8::from(instance.metadata);
-            let valid = Field::packed(header.valid, 7, 1)
-                .ok_or_else(|| list.invalid("a header beyond the end of the vector"))?;
-            instance.fields.insert(VALID.to_string(), valid);
-        }
-        self.fresh_vector = vector.into_boxed_slice();
-        Ok(())
+    /// The next `count` words.
+    pub(super) fn take_words(&mut self, node: &Node<'_>, count: usize) -> Result<Word, LoadError> {
+        let first = self.packet_words;
+        self.packet_words =
+            node.at_most("the words of all metadata", first + count, MAX_PACKET_WORDS)?;
+        let word = u16::try_from(first);
+        Ok(Word(word.map_err(|_| {
+            node.invalid("more than 65535 words of metadata")
+        })?))
     }
 
-    /// Places one instance from byte `base` on and gives the byte after it.
-    fn place(
+    fn place_metadata(
         &mut self,
         node: &Node<'_>,
-        types: &BTreeMap<String, HeaderType>,
-        base: usize,
-    ) -> Result<usize, LoadError> {
-        let name = node.name()?;
-        let type_node = node.get("header_type")?;
-        let type_name = type_node.string()?;
-        let header_type = types
-            .get(type_name)
-            .ok_or_else(|| type_node.invalid(format!("no header type `{type_name}`")))?;
-        let metadata = node.get("metadata")?.boolean()?;
-        if !metadata && header_type.bits % 8 != 0 {
+        header_type: &HeaderType,
+    ) -> Result<Instance, LoadError> {
+        let mut fields = BTreeMap::new();
+        for (name, width) in &header_type.fields {
+            let place = match u8::try_from(*width) {
+                Ok(width @ 1..=64) => Place::Word {
+                    word: self.take_words(node, 1)?,
+                    width,
+                },
+                Ok(width @ 65..=128) => Place::Pair {
+                    word: self.take_words(node, 2)?,
+                    width,
+                },
+                _ => return Err(too_wide(node, name, *width)),
+            };
+            fields.insert(name.clone(), place);
+        }
+        Ok(Instance {
+            type_name: String::new(),
+            header: None,
+            fields,
+        })
+    }
+
+    fn place_header(
+        &mut self,
+        node: &Node<'_>,
+        header_type: &HeaderType,
+    ) -> Result<Instance, LoadError> {
+        if !header_type.bits.is_multiple_of(8) {
             return Err(node.invalid(format!("{} bits are not whole bytes", header_type.bits)));
         }
+        let (offset, length) = (self.vector_bytes, header_type.bits / 8);
+        self.vector_bytes = node.at_most(
+            "the bytes of all headers",
+            offset + length,
+            MAX_VECTOR_BYTES,
+        )?;
+        let valid = self.take_words(node, 1)?;
         let mut fields = BTreeMap::new();
         let mut bit = 0;
-        let mut end = if metadata {
-            base.next_multiple_of(8)
-        } else {
-            base
-        };
-        let base = end;
-        for (field_name, width) in &header_type.fields {
-            let too_wide =
-                || node.unsupported(format!("field `{field_name}` of {width} bits, over 128"));
-            let field = if metadata {
-                let size = Container::covering(width.div_ceil(8))
-                    .ok_or_else(too_wide)?
-                    .bytes();
-                let offset = end.next_multiple_of(size.min(8));
-                end = offset + size;
-                Field::alone(offset, *width)
-            } else {
-                let place = Field::packed(base, bit, *width);
-                bit += width;
-                end = base + bit.div_ceil(8);
-                place
-            };
-            node.at_most("the bytes of all headers", end, MAX_VECTOR_BYTES)?;
-            fields.insert(field_name.clone(), field.ok_or_else(too_wide)?);
+        for (name, width) in &header_type.fields {
+            let field = Field::packed(offset, bit, *width);
+            let field = field.ok_or_else(|| too_wide(node, name, *width))?;
+            fields.insert(name.clone(), Place::Header(field));
+            bit += width;
         }
-        let index = u16::try_from(self.headers.len())
-            .map_err(|_| node.invalid("more than 65535 headers"))?;
+        fields.insert(
+            VALID.to_string(),
+            Place::Word {
+                word: valid,
+                width: 1,
+            },
+        );
+        let index = super::index(node, self.headers.len())?;
         self.headers.push(Header {
-            offset: base,
-            length: end - base,
-            valid: 0,
+            offset,
+            length,
+            valid,
         });
-        let instance = Instance {
-            index,
-            type_name: type_name.to_owned(),
-            metadata,
+        Ok(Instance {
+            type_name: String::new(),
+            header: Some(index),
             fields,
-        };
-        if self.instances.insert(name.clone(), instance).is_some() {
-            return Err(node.invalid(format!("header `{name}` stands twice")));
-        }
-        Ok(end)
+        })
     }
 
     /// The instance whose name the node is.
@@ -191,7 +197,7 @@ impl Layout {
     }
 
     /// The field that `["header", "field"]` names.
-    pub(super) fn field(&self, node: &Node<'_>) -> Result<Field, LoadError> {
+    pub(super) fn field(&self, node: &Node<'_>) -> Result<Place, LoadError> {
         let [header, field] = node.tuple()?;
         let instance = self.instance(&header)?;
         let name = field.string()?;
@@ -203,14 +209,26 @@ impl Layout {
         })
     }
 
-    /// The header of the field that `["header", "field"]` names.
-    pub(super) fn header_of(&self, node: &Node<'_>) -> Result<&Header, LoadError> {
+    /// A field that is written to: not the hidden one.
+    pub(super) fn written_field(&self, node: &Node<'_>) -> Result<Place, LoadError> {
+        let [_, field] = node.tuple()?;
+        if field.string()? == VALID {
+            return Err(field.unsupported("an assignment to `$valid$`"));
+        }
+        self.field(node)
+    }
+
+    /// The header of the field that `["header", "field"]` names; `None` for metadata.
+    pub(super) fn header_of(&self, node: &Node<'_>) -> Result<Option<&Header>, LoadError> {
         let [header, _] = node.tuple()?;
-        Ok(&self.headers[usize::from(self.instance(&header)?.index)])
+        Ok(self
+            .instance(&header)?
+            .header
+            .map(|at| &self.headers[usize::from(at)]))
     }
 
     /// A field under the name by which the switch knows it.
-    fn intrinsic(&self, name: &str) -> Option<Field> {
+    fn intrinsic(&self, name: &str) -> Option<Place> {
         if let Some(field) = self.aliases.get(name) {
             return Some(*field);
         }
@@ -219,35 +237,55 @@ impl Layout {
     }
 
     /// The fields by which switch and program talk to each other.
-    pub(super) fn intrinsics(&self, root: &Node<'_>) -> Result<Intrinsic, LoadError> {
-        let needed = |name: &str| {
-            let problem = || root.invalid(format!("the program has no field `{name}`"));
-            self.intrinsic(name).ok_or_else(problem)
-        };
-        let port = |name: &str| {
-            let field = needed(name)?;
-            if !(9..=16).contains(&field.width) {
-                return Err(root.unsupported(format!("`{name}` of {} bits", field.width)));
-            }
-            Ok(field)
-        };
-        let optional = |name: &str| self.intrinsic(name);
+    pub(super) fn intrinsics(&mut self, root: &Node<'_>) -> Result<Intrinsic, LoadError> {
         Ok(Intrinsic {
-            ingress_port: port("standard_metadata.ingress_port")?,
-            packet_length: needed("standard_metadata.packet_length")?,
-            instance_type: needed("standard_metadata.instance_type")?,
-            egress_spec: port("standard_metadata.egress_spec")?,
-            egress_port: port("standard_metadata.egress_port")?,
-            multicast_group: optional("intrinsic_metadata.mcast_grp"),
-            egress_rid: optional("intrinsic_metadata.egress_rid"),
-            priority: optional("intrinsic_metadata.priority"),
-            ingress_timestamp: optional("intrinsic_metadata.ingress_global_timestamp"),
-            egress_timestamp: optional("intrinsic_metadata.egress_global_timestamp"),
-            enqueue_timestamp: optional("queueing_metadata.enq_timestamp"),
-            parser_error: optional("standard_metadata.parser_error"),
-            checksum_error: optional("standard_metadata.checksum_error"),
+            ingress_port: self.port(root, "standard_metadata.ingress_port")?,
+            packet_length: self.needed(root, "standard_metadata.packet_length")?,
+            instance_type: self.needed(root, "standard_metadata.instance_type")?,
+            egress_spec: self.port(root, "standard_metadata.egress_spec")?,
+            egress_port: self.port(root, "standard_metadata.egress_port")?,
+            multicast_group: self.optional(root, "intrinsic_metadata.mcast_grp")?,
+            egress_rid: self.optional(root, "intrinsic_metadata.egress_rid")?,
+            priority: self.optional(root, "intrinsic_metadata.priority")?,
+            ingress_timestamp: self
+                .optional(root, "intrinsic_metadata.ingress_global_timestamp")?,
+            egress_timestamp: self.optional(root, "intrinsic_metadata.egress_global_timestamp")?,
+            enqueue_timestamp: self.optional(root, "queueing_metadata.enq_timestamp")?,
+            parser_error: self.optional(root, "standard_metadata.parser_error")?,
+            checksum_error: self.optional(root, "standard_metadata.checksum_error")?,
         })
     }
+
+    /// A field that the program may do without; then it is a word that nothing else uses.
+    fn optional(&mut self, root: &Node<'_>, name: &str) -> Result<Slot, LoadError> {
+        match self.intrinsic(name) {
+            Some(Place::Word { word, width }) => Ok(Slot { word, width }),
+            Some(_) => Err(root.unsupported(format!("`{name}` in a header or over 64 bits"))),
+            None => Ok(Slot {
+                word: self.take_words(root, 1)?,
+                width: 64,
+            }),
+        }
+    }
+
+    fn needed(&mut self, root: &Node<'_>, name: &str) -> Result<Slot, LoadError> {
+        if self.intrinsic(name).is_none() {
+            return Err(root.invalid(format!("the program has no field `{name}`")));
+        }
+        self.optional(root, name)
+    }
+
+    fn port(&mut self, root: &Node<'_>, name: &str) -> Result<Slot, LoadError> {
+        let slot = self.needed(root, name)?;
+        if !(9..=16).contains(&slot.width) {
+            return Err(root.unsupported(format!("`{name}` of {} bits", slot.width)));
+        }
+        Ok(slot)
+    }
+}
+
+fn too_wide(node: &Node<'_>, name: &str, width: usize) -> LoadError {
+    node.unsupported(format!("field `{name}` of {width} bits, over 128"))
 }
 
 fn load_types(root: &Node<'_>) -> Result<BTreeMap<String, HeaderType>, LoadError> {

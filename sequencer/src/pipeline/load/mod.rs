@@ -19,17 +19,19 @@ mod table;
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde_json::Value;
 
 use self::action::Action;
+use self::control::Controls;
 use self::json::Node;
 use self::layout::Layout;
 use super::error::LoadError;
 use super::info::{CounterInfo, ProgramInfo, RegisterInfo};
-use super::instruction::Instruction;
+use super::instruction::{Instruction, WORDS, Word};
 use super::program::Program;
 use super::state::{CounterValue, Externs, Groups, Live, Register, State};
 use super::table::Table;
@@ -37,12 +39,27 @@ use super::table::Table;
 /// Cells of all registers together, and of all counters together.
 const MAX_CELLS: usize = 1 << 22;
 
-/// Words and widths of an action's parameters.
+/// Instructions of the whole program.
+const MAX_INSTRUCTIONS: usize = 1 << 20;
+
+/// Words from here on hold the parameters of the running action; before them stands the packet's
+/// metadata.
+const FIRST_PARAMETER: u16 = 512;
+/// Words that an action's parameters may have.
+const PARAMETERS: u16 = 64;
+/// Words from here on hold what an expression has computed so far.
+const FIRST_TEMPORARY: u16 = FIRST_PARAMETER + PARAMETERS;
+/// How many of them there are.
+const TEMPORARIES: u16 = 32;
+/// Words from here on hold constants.
+const FIRST_CONSTANT: u16 = FIRST_TEMPORARY + TEMPORARIES;
+
+/// First words and widths of an action's parameters.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Parameters(Vec<(u16, u8)>);
+pub(super) struct Parameters(Vec<(Word, u8)>);
 
 impl Parameters {
-    fn get(&self, number: usize) -> Option<(u16, u8)> {
+    fn get(&self, number: usize) -> Option<(Word, u8)> {
         self.0.get(number).copied()
     }
 }
@@ -52,14 +69,19 @@ pub(super) struct Loader<'a> {
     root: Node<'a>,
     layout: Layout,
     code: Vec<Instruction>,
-    wide_constants: Vec<u128>,
+    /// Constants, from [`FIRST_CONSTANT`] on.
+    constants: Vec<u64>,
+    /// A word that is 1 once `exit` was met, if any action has it.
+    exit: Option<Word>,
+    /// Jumps to the end of the pipeline whose code is being emitted.
+    exits: Vec<usize>,
     registers: Vec<RegisterInfo>,
     counters: Vec<CounterInfo>,
     /// Tables that direct counters count for.
     directly_counted: Vec<String>,
     calculations: BTreeMap<String, u16>,
     /// By the `id` of the JSON.
-    actions: BTreeMap<u64, Action>,
+    actions: BTreeMap<u64, Rc<Action<'a>>>,
 }
 
 /// Loads a program and the state it starts from.
@@ -72,7 +94,9 @@ pub(super) fn load(json: &[u8]) -> Result<(Program, State), LoadError> {
         layout: Layout::load(&root)?,
         root: root.clone(),
         code: Vec::new(),
-        wide_constants: Vec::new(),
+        constants: Vec::new(),
+        exit: None,
+        exits: Vec::new(),
         registers: load_registers(&root)?,
         counters: Vec::new(),
         directly_counted: Vec::new(),
@@ -130,11 +154,11 @@ impl Loader<'_> {
         let root = self.root.clone();
         let intrinsic = self.layout.intrinsics(&root)?;
         let calculations = self.load_calculations()?;
-        let parser = self.load_parser()?;
-        let (verified, updated) = self.load_checksums()?;
+        let checksums = self.load_checksums()?;
         let deparser = self.load_deparser()?;
         self.load_actions()?;
-        let controls = self.load_pipelines()?;
+        let mut controls = self.load_pipelines(&intrinsic)?;
+        self.shorten_jumps(&mut controls);
 
         let registers = self.registers.iter();
         let externs = Externs {
@@ -170,19 +194,18 @@ impl Loader<'_> {
         };
         let program = Program {
             info,
-            fresh_vector: self.layout.fresh_vector,
+            vector_bytes: self.layout.vector_bytes,
+            packet_words: self.layout.packet_words,
+            parameters: Word(FIRST_PARAMETER),
+            constants: (FIRST_CONSTANT..).map(Word).zip(self.constants).collect(),
             code: self.code,
-            wide_constants: self.wide_constants,
             headers: self.layout.headers,
             intrinsic,
-            parser,
             ingress: controls.ingress,
             egress: controls.egress,
-            nodes: controls.nodes,
             tables: controls.tables,
             calculations,
-            verified,
-            updated,
+            checksums,
             deparser,
         };
         let live = Live { tables, externs };
@@ -193,6 +216,86 @@ impl Loader<'_> {
                 groups: Groups::default(),
             },
         ))
+    }
+
+    /// The address of the next instruction.
+    fn here(&self, node: &Node<'_>) -> Result<u32, LoadError> {
+        let at = node.at_most(
+            "the instructions of the program",
+            self.code.len(),
+            MAX_INSTRUCTIONS,
+        )?;
+        u32::try_from(at).map_err(|_| node.invalid("more than 2^32 instructions"))
+    }
+
+    /// Lets jumps to jumps go where those go.
+    fn shorten_jumps(&mut self, controls: &mut Controls) {
+        // From the end: jumps go forward, so that all later ones are done already.
+        for at in (0..self.code.len()).rev() {
+            let mut instruction = self.code[at];
+            if let Some(target) = instruction.target() {
+                *target = self.final_target(*target);
+                let stop = self.code.get(*target as usize) == Some(&Instruction::End);
+                if stop && matches!(instruction, Instruction::Jump { .. }) {
+                    instruction = Instruction::End;
+                }
+            }
+            self.code[at] = instruction;
+        }
+        for action in controls
+            .tables
+            .iter_mut()
+            .flat_map(|table| &mut table.actions)
+        {
+            action.on_hit = self.final_target(action.on_hit);
+            action.on_miss = self.final_target(action.on_miss);
+        }
+    }
+
+    fn final_target(&self, target: u32) -> u32 {
+        match self.code.get(target as usize) {
+            Some(Instruction::Jump { target }) => *target,
+            _ => target,
+        }
+    }
+
+    /// Aims jumps at the next instruction.
+    fn aim_here(&mut self, node: &Node<'_>, jumps: Vec<usize>) -> Result<(), LoadError> {
+        let here = self.here(node)?;
+        for at in jumps {
+            self.code[at].aim(here);
+        }
+        Ok(())
+    }
+
+    /// A word that holds a constant.
+    fn constant_word(&mut self, node: &Node<'_>, value: u64) -> Result<Word, LoadError> {
+        let known = self.constants.iter().position(|other| *other == value);
+        let at = known.unwrap_or(self.constants.len());
+        if at == self.constants.len() {
+            self.constants.push(value);
+        }
+        constant_at(node, at)
+    }
+
+    /// The first of two words that hold a constant above 64 bits.
+    fn constant_pair(&mut self, node: &Node<'_>, high: u64, low: u64) -> Result<Word, LoadError> {
+        let known = self
+            .constants
+            .windows(2)
+            .position(|pair| pair == [high, low]);
+        let at = known.unwrap_or(self.constants.len());
+        if at == self.constants.len() {
+            self.constants.extend([high, low]);
+        }
+        constant_at(node, at + 1)?;
+        constant_at(node, at)
+    }
+
+    /// The value of a word that holds a constant.
+    fn constant_at(&self, word: Word) -> Option<u64> {
+        let at = word.0.checked_sub(FIRST_CONSTANT)?;
+        self.constants.get(usize::from(at)).copied()
     }
 
     fn load_counters(&mut self) -> Result<(), LoadError> {
@@ -251,15 +354,20 @@ fn unique<'a>(
     Ok(())
 }
 
+fn constant_at(node: &Node<'_>, at: usize) -> Result<Word, LoadError> {
+    let limit = WORDS - usize::from(FIRST_CONSTANT) - 1;
+    let at = node.at_most("the number of constants", at, limit)?;
+    let word = u16::try_from(at)
+        .ok()
+        .and_then(|at| FIRST_CONSTANT.checked_add(at));
+    word.map(Word)
+        .ok_or_else(|| node.invalid("more than 65535 constants"))
+}
+
 /// An index of 16 bits; the lists it points into are bounded.
 fn index(node: &Node<'_>, at: usize) -> Result<u16, LoadError> {
     u16::try_from(at)
         .ok()
         .filter(|at| *at != u16::MAX)
         .ok_or_else(|| node.unsupported("a list of more than 65534 elements"))
-}
-
-/// A position in the code.
-fn position(node: &Node<'_>, at: usize) -> Result<u32, LoadError> {
-    u32::try_from(at).map_err(|_| node.unsupported("a program of more than 2^32 instructions"))
 }

@@ -1,7 +1,9 @@
 //! Tables: keys, actions, default actions, constant entries.
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -9,12 +11,14 @@ use super::super::entry::{Match, stored_action, stored_key};
 use super::super::error::{ControlError, LoadError};
 use super::super::field::wide_ones;
 use super::super::info::{ActionCall, ActionInfo, KeyFieldInfo, MatchKind, TableInfo};
-use super::super::program::{KeyField, Lookup, Node as ControlNode, TableAction, TableProgram};
-use super::super::table::{MAX_KEY_WORDS, StoredKey, split};
+use super::super::instruction::{Instruction, Operand, Operator, Place, Word, split};
+use super::super::program::{KeyField, Lookup, TableAction, TableProgram};
+use super::super::table::{MAX_KEY_WORDS, StoredKey};
 use super::action::Action;
-use super::control::{Controls, Names, Start, next_node};
+use super::control::{Controls, Emission, Names, Next, Pending, Start, next_node};
+use super::expression::{Free, Tree};
 use super::json::Node;
-use super::{Loader, index};
+use super::{FIRST_PARAMETER, Loader, index, unique};
 
 /// Entries of one table.
 const MAX_TABLE_SIZE: usize = 1 << 20;
@@ -26,81 +30,194 @@ struct DefaultEntry {
     constant: bool,
 }
 
-impl Loader<'_> {
-    /// Loads a table; gives the node that applies it.
+/// A table of the JSON as the pipeline's graph has it.
+pub(super) struct Loaded<'a> {
+    node: Node<'a>,
+    kind: Kind,
+    pub(super) actions: Vec<LoadedAction<'a>>,
+}
+
+/// What applying a table means.
+enum Kind {
+    /// The one action, with these parameters: no entry can ever be hit, and no control plane can
+    /// change what a miss does. This is what p4c makes of plain statements.
+    Call { parameters: Vec<u64> },
+    /// A look-up in the table of this index, with these fields as its key.
+    Lookup { table: u16, key: Vec<(Place, u128)> },
+}
+
+/// An action of a table, and what comes after it.
+pub(super) struct LoadedAction<'a> {
+    action: Rc<Action<'a>>,
+    pub(super) on_hit: Next,
+    pub(super) on_miss: Next,
+}
+
+/// A key field as the JSON has it.
+struct KeyPart {
+    place: Place,
+    mask: u128,
+    info: KeyFieldInfo,
+}
+
+impl<'a> Loader<'a> {
     pub(super) fn load_table(
         &mut self,
-        node: &Node<'_>,
+        node: &Node<'a>,
         names: &Names,
         controls: &mut Controls,
-    ) -> Result<ControlNode, LoadError> {
+    ) -> Result<Loaded<'a>, LoadError> {
         check_table(node)?;
         let key = self.load_key(node)?;
-        let (actions, action_infos) = self.load_table_actions(node, names)?;
-        let default = self.load_default(node, &action_infos)?;
-        let chosen = &actions[default.choice];
-        if key.is_empty() && default.constant {
-            // No entry can ever be hit and no control plane can change what a miss does.
-            let info = ActionCall {
-                action: action_infos[default.choice].name.clone(),
-                parameters: default.parameters,
-            };
-            let words = words_of(&action_infos, &info);
-            return Ok(ControlNode::Call {
-                code: chosen.code.clone(),
-                parameters: words.into_boxed_slice(),
-                next: chosen.next_on_miss,
-            });
-        }
-        let (fields, kinds): (Vec<_>, Vec<_>) = key.into_iter().unzip();
-        let program = TableProgram {
-            lookup: lookup_of(&kinds),
-            key_words: fields
-                .iter()
-                .map(|field: &KeyField| if field.wide { 2 } else { 1 })
-                .sum(),
-            key: fields,
-            parameter_words: action_infos.iter().map(words_needed).max().unwrap_or(0),
-            actions,
-            direct_counter: node.flag("with_counters", false)?,
-        };
-        node.at_most("the words of a key", program.key_words, MAX_KEY_WORDS)?;
-        let entries = node.optional_list("entries")?;
-        let constant = node.optional("entries")?.is_some();
-        let size = match node.optional("max_size")? {
-            Some(size) if !constant => size.count("the size of a table", MAX_TABLE_SIZE)?,
-            _ => node.at_most("the size of a table", entries.len(), MAX_TABLE_SIZE)?,
-        };
+        let (mut actions, infos) = self.load_table_actions(node, names)?;
+        let default = self.load_default(node, &infos)?;
         let default_action = ActionCall {
-            action: action_infos[default.choice].name.clone(),
+            action: infos[default.choice].name.clone(),
             parameters: default.parameters,
         };
+        let default_words = words_of(&infos, &default_action);
+        let node = node.clone();
+        if key.is_empty() && default.constant {
+            let chosen = actions.swap_remove(default.choice);
+            let kind = Kind::Call {
+                parameters: default_words,
+            };
+            return Ok(Loaded {
+                node,
+                kind,
+                actions: alloc::vec![chosen],
+            });
+        }
+        let (places, program) = load_program(&node, &key, &actions)?;
+        let entries = node.optional_list("entries")?;
         let info = TableInfo {
             name: node.name()?,
-            key: kinds,
-            actions: action_infos,
-            size: u32::try_from(size).unwrap_or(u32::MAX),
+            key: key.into_iter().map(|part| part.info).collect(),
+            actions: infos,
+            size: load_size(&node, entries.len())?,
             default_is_constant: default.constant,
-            entries_are_constant: constant,
+            entries_are_constant: node.optional("entries")?.is_some(),
             needs_priority: program.lookup == Lookup::Ordered,
             counts: program.direct_counter,
             default_action,
         };
-        let default = (
-            u16::try_from(default.choice).unwrap_or(0),
-            words_of(&info.actions, &info.default_action),
-        );
+        unique(
+            &node,
+            &info.name,
+            controls.infos.iter().map(|other| &other.name),
+        )?;
+        let default = (u16::try_from(default.choice).unwrap_or(0), default_words);
         let entries = self.load_entries(&entries, &info, &program)?;
-        let at = index(node, controls.tables.len())?;
+        let table = index(&node, controls.tables.len())?;
         controls.tables.push(program);
         controls.infos.push(info);
         controls.starts.push(Start { default, entries });
-        Ok(ControlNode::Table(at))
+        Ok(Loaded {
+            node,
+            kind: Kind::Lookup { table, key: places },
+            actions,
+        })
     }
 
-    fn load_key(&self, node: &Node<'_>) -> Result<Vec<(KeyField, KeyFieldInfo)>, LoadError> {
+    /// Emits the code of a table: its key, the look-up, each of its actions.
+    pub(super) fn emit_table(
+        &mut self,
+        loaded: &Loaded<'_>,
+        controls: &mut Controls,
+        emission: &mut Emission,
+    ) -> Result<(), LoadError> {
+        let node = &loaded.node;
+        let (table, key) = match &loaded.kind {
+            Kind::Lookup { table, key } => (*table, key),
+            Kind::Call { parameters } => {
+                for (to, value) in (FIRST_PARAMETER..).map(Word).zip(parameters) {
+                    let from = self.constant_word(node, *value)?;
+                    self.code.push(Instruction::Move { to, from });
+                }
+                for called in &loaded.actions {
+                    self.emit_action(node, &called.action)?;
+                    self.go_on(called.on_miss, emission);
+                }
+                return Ok(());
+            }
+        };
+        let table_at = usize::from(table);
+        controls.tables[table_at].key = self.emit_key(node, key)?;
+        let lookup = controls.tables[table_at].lookup;
+        self.code
+            .push(match controls.tables[table_at].key.as_slice() {
+                [key] if lookup == Lookup::One => Instruction::ApplyOne { table, key: *key },
+                _ => Instruction::Apply { table },
+            });
+        // Copies of code to emit: for a hit, for a miss, or for both.
+        let mut pieces = Vec::new();
+        for (choice, action) in loaded.actions.iter().enumerate() {
+            let both = action.on_hit == action.on_miss;
+            if action.action.is_empty() {
+                for (hit, next) in [(true, action.on_hit), (false, action.on_miss)] {
+                    let pending = Pending::Action {
+                        table: table_at,
+                        choice,
+                        hit,
+                    };
+                    emission.pending.push((pending, next));
+                }
+            } else if both {
+                pieces.push((choice, [true, true], action.on_hit));
+            } else {
+                pieces.push((choice, [true, false], action.on_hit));
+                pieces.push((choice, [false, true], action.on_miss));
+            }
+        }
+        let last = pieces.len().saturating_sub(1);
+        for (number, (choice, [hit, miss], next)) in pieces.into_iter().enumerate() {
+            let here = self.here(node)?;
+            let places = &mut controls.tables[table_at].actions[choice];
+            if hit {
+                places.on_hit = here;
+            }
+            if miss {
+                places.on_miss = here;
+            }
+            self.emit_action(node, &loaded.actions[choice].action)?;
+            if number == last {
+                self.go_on(next, emission);
+            } else {
+                self.jump_to(next, emission);
+            }
+        }
+        Ok(())
+    }
+
+    /// Emits the loads of a key; gives the words it is made of.
+    fn emit_key(&mut self, node: &Node<'_>, key: &[(Place, u128)]) -> Result<Vec<Word>, LoadError> {
+        let mut words = Vec::new();
+        let mut free = Free::default();
+        for (place, mask) in key {
+            let width = place.width();
+            let (left, right) = (Tree::Field(*place), Tree::constant_of(*mask));
+            let (left, right) = (Box::new(left), Box::new(right));
+            let tree = Tree::Binary {
+                operator: Operator::And,
+                left,
+                right,
+            };
+            let value = self.low_bits(node, &tree, width, free)?;
+            free = free.after(value);
+            match value {
+                Operand::Pair(word) if width > 64 => words.extend([word, word.next()]),
+                Operand::Word(word) if width > 64 => {
+                    words.extend([self.constant_word(node, 0)?, word]);
+                }
+                Operand::Word(word) => words.push(word),
+                Operand::Pair(word) => words.push(word.next()),
+            }
+        }
+        Ok(words)
+    }
+
+    fn load_key(&self, node: &Node<'_>) -> Result<Vec<KeyPart>, LoadError> {
         let mut key = Vec::new();
-        let mut word = 0;
         let mut prefixes = 0;
         for part in node.list("key")? {
             part.only(&["match_type", "target", "mask"])?;
@@ -118,10 +235,10 @@ impl Loader<'_> {
             if prefixes > 1 {
                 return Err(part.invalid("a second longest-prefix field in one key"));
             }
-            let field = self.layout.field(&target)?;
+            let place = self.layout.field(&target)?;
+            let width = place.width();
             let mask = part.optional("mask")?;
-            let mask = mask.map_or(Ok(u128::MAX), |mask| mask.hex_of_width(field.width))?;
-            let wide = field.width > 64;
+            let mask = mask.map_or(Ok(wide_ones(width)), |mask| mask.hex_of_width(width))?;
             let [header, member] = target.tuple()?;
             let name = match part.optional("name")? {
                 Some(name) => name.string()?.to_owned(),
@@ -129,19 +246,10 @@ impl Loader<'_> {
             };
             let info = KeyFieldInfo {
                 name,
-                width: field.width.into(),
+                width: width.into(),
                 kind,
             };
-            key.push((
-                KeyField {
-                    field,
-                    mask: mask & wide_ones(field.width),
-                    word,
-                    wide,
-                },
-                info,
-            ));
-            word += if wide { 2 } else { 1 };
+            key.push(KeyPart { place, mask, info });
         }
         Ok(key)
     }
@@ -151,50 +259,43 @@ impl Loader<'_> {
         &self,
         node: &Node<'_>,
         names: &Names,
-    ) -> Result<(Vec<TableAction>, Vec<ActionInfo>), LoadError> {
+    ) -> Result<(Vec<LoadedAction<'a>>, Vec<ActionInfo>), LoadError> {
         let next = node.get("next_tables")?;
-        let hit = next
-            .members()?
-            .into_iter()
-            .find(|(key, _)| *key == "__HIT__");
-        let miss = next
-            .members()?
-            .into_iter()
-            .find(|(key, _)| *key == "__MISS__");
-        let by_hit = match (hit, miss) {
-            (Some((_, hit)), Some((_, miss))) => Some((
-                next_node(names, Some(&hit))?,
-                next_node(names, Some(&miss))?,
-            )),
+        let members = next.members()?;
+        let member = |name: &str| members.iter().find(|(key, _)| *key == name);
+        let by_hit = match (member("__HIT__"), member("__MISS__")) {
+            (Some((_, hit)), Some((_, miss))) => {
+                Some((next_node(names, Some(hit))?, next_node(names, Some(miss))?))
+            }
             (None, None) => None,
             _ => return Err(next.invalid("one of `__HIT__` and `__MISS__` without the other")),
         };
-        let (mut actions, mut infos): (Vec<TableAction>, Vec<ActionInfo>) = Default::default();
+        let mut actions: Vec<LoadedAction<'a>> = Vec::new();
+        let mut infos = Vec::new();
         for id in node.list("action_ids")? {
-            let action = self.action(&id)?;
-            let (next_on_hit, next_on_miss) = if let Some(both) = by_hit {
+            let action = Rc::clone(self.action(&id)?);
+            let (on_hit, on_miss) = if let Some(both) = by_hit {
                 both
             } else {
-                let after = next.get(&action.name)?;
-                let after = next_node(names, Some(&after))?;
+                let after = next_node(names, Some(&next.get(&action.name)?))?;
                 (after, after)
             };
-            if infos.iter().any(|other| other.name == action.name) {
+            if actions.iter().any(|other| other.action.name == action.name) {
                 return Err(id.invalid(format!("action `{}` stands twice", action.name)));
             }
             let (name, parameters) = (action.name.clone(), action.parameters.clone());
             infos.push(ActionInfo { name, parameters });
-            actions.push(TableAction {
-                code: action.code.clone(),
-                next_on_hit,
-                next_on_miss,
+            actions.push(LoadedAction {
+                action,
+                on_hit,
+                on_miss,
             });
         }
         index(node, actions.len())?;
         Ok((actions, infos))
     }
 
-    fn action(&self, id: &Node<'_>) -> Result<&Action, LoadError> {
+    fn action(&self, id: &Node<'_>) -> Result<&Rc<Action<'a>>, LoadError> {
         let number = id.unsigned()?;
         self.actions
             .get(&number)
@@ -245,11 +346,6 @@ impl Loader<'_> {
             let width = u8::try_from(parameter.width).unwrap_or(128);
             parameters.push(value.hex_of_width(width)?);
         }
-        debug_assert_eq!(
-            action.words,
-            words_needed(&infos[choice]),
-            "one action, one layout"
-        );
         Ok((choice, parameters))
     }
 
@@ -291,6 +387,55 @@ impl Loader<'_> {
         }
         Ok(entries)
     }
+}
+
+/// The side of a table that packets see, and the fields of its key with their masks.
+fn load_program(
+    node: &Node<'_>,
+    key: &[KeyPart],
+    actions: &[LoadedAction<'_>],
+) -> Result<(Vec<(Place, u128)>, TableProgram), LoadError> {
+    let mut fields = Vec::new();
+    let mut words = 0;
+    for part in key {
+        let wide = part.place.width() > 64;
+        fields.push(KeyField { word: words, wide });
+        words += if wide { 2 } else { 1 };
+        node.at_most("the words of a key", words, MAX_KEY_WORDS)?;
+    }
+    let kinds: Vec<_> = key
+        .iter()
+        .map(|part| (part.info.kind, part.place.width()))
+        .collect();
+    let actions = actions.iter();
+    let actions: Vec<_> = actions
+        .map(|action| TableAction {
+            words: action.action.words,
+            ..Default::default()
+        })
+        .collect();
+    let program = TableProgram {
+        lookup: lookup_of(&kinds),
+        // The words themselves are known when the code that loads them is emitted.
+        key: alloc::vec![Word(0); words],
+        fields,
+        parameter_words: actions.iter().map(|action| action.words).max().unwrap_or(0),
+        actions,
+        direct_counter: node.flag("with_counters", false)?,
+    };
+    Ok((
+        key.iter().map(|part| (part.place, part.mask)).collect(),
+        program,
+    ))
+}
+
+/// How many entries a table holds: those that the program itself sets, if it does.
+fn load_size(node: &Node<'_>, entries: usize) -> Result<u32, LoadError> {
+    let size = match (node.optional("entries")?, node.optional("max_size")?) {
+        (None, Some(size)) => size.count("the size of a table", MAX_TABLE_SIZE)?,
+        _ => node.at_most("the size of a table", entries, MAX_TABLE_SIZE)?,
+    };
+    u32::try_from(size).map_err(|_| node.invalid("a table of more than 2^32 entries"))
 }
 
 /// What a table may not be.
@@ -368,25 +513,18 @@ fn load_matches(node: &Node<'_>, info: &TableInfo) -> Result<Vec<Match>, LoadErr
     Ok(matches)
 }
 
-fn lookup_of(key: &[KeyFieldInfo]) -> Lookup {
-    if key.is_empty() {
-        Lookup::None
-    } else if key
-        .iter()
-        .all(|field| matches!(field.kind, MatchKind::Exact | MatchKind::Lpm))
-    {
-        Lookup::Hashed
-    } else {
-        Lookup::Ordered
+fn lookup_of(key: &[(MatchKind, u8)]) -> Lookup {
+    match key {
+        [] => Lookup::None,
+        [(MatchKind::Exact, ..=64)] => Lookup::One,
+        _ if key
+            .iter()
+            .all(|(kind, _)| matches!(kind, MatchKind::Exact | MatchKind::Lpm)) =>
+        {
+            Lookup::Hashed
+        }
+        _ => Lookup::Ordered,
     }
-}
-
-fn words_needed(action: &ActionInfo) -> usize {
-    action
-        .parameters
-        .iter()
-        .map(|parameter| if parameter.width > 64 { 2 } else { 1 })
-        .sum()
 }
 
 fn words_of(actions: &[ActionInfo], call: &ActionCall) -> Vec<u64> {

@@ -1,59 +1,50 @@
-//! Control flow: nodes, and tables with their keys.
+//! Looking a table's key up.
 
-use super::super::program::{END, Node, NodeIndex, Program};
+use super::super::instruction::Word;
+use super::super::program::{Address, Program};
 use super::super::state::Live;
-use super::super::table::{MAX_KEY_WORDS, split};
+use super::super::table::{Found, MAX_KEY_WORDS};
 use super::Machine;
 
 impl Machine {
-    /// Runs a pipeline from its first node to its end or to an `exit`.
-    pub(super) fn control(&mut self, program: &Program, live: &mut Live, start: NodeIndex) {
-        self.exit = false;
-        let mut at = start;
-        while let Some(node) = program.nodes.get(usize::from(at)) {
-            at = match node {
-                Node::Condition {
-                    code,
-                    test,
-                    yes,
-                    no,
-                } => {
-                    self.run_whole(program, &mut live.externs, code, &[]);
-                    if self.test(*test, &[]) { *yes } else { *no }
-                }
-                Node::Call {
-                    code,
-                    parameters,
-                    next,
-                } => {
-                    self.run_whole(program, &mut live.externs, code, parameters);
-                    *next
-                }
-                Node::Table(table) => self.apply(program, live, usize::from(*table)),
-            };
-            if self.exit {
-                return;
-            }
+    /// Finds the packet's entry, puts the parameters of its action in place, and gives the address
+    /// of the action's code.
+    #[inline(never)]
+    pub(super) fn apply(&mut self, program: &Program, live: &mut Live, table: u16) -> Address {
+        let table_program = &program.tables[usize::from(table)];
+        let mut key = [0; MAX_KEY_WORDS];
+        for (to, word) in key.iter_mut().zip(&table_program.key) {
+            *to = self.words.get(*word);
         }
-        debug_assert!(at == END, "the loader resolves every next node");
+        let key = &key[..table_program.key.len().min(MAX_KEY_WORDS)];
+        let found = live.tables[usize::from(table)].find(key, &table_program.fields);
+        self.act(program, live, table, found)
     }
 
-    fn apply(&mut self, program: &Program, live: &mut Live, table: usize) -> NodeIndex {
-        let table_program = &program.tables[table];
-        let entries = &mut live.tables[table];
-        let mut words = [0; MAX_KEY_WORDS];
-        for field in &table_program.key {
-            if field.wide {
-                let value = field.field.read_wide(&self.vector) & field.mask;
-                (words[field.word], words[field.word + 1]) = split(value);
-            } else {
-                words[field.word] = field.field.read(&self.vector) & split(field.mask).1;
-            }
-        }
-        let key = &words[..table_program.key_words];
-        let found = entries.find(key, &table_program.key);
-        if let Some(found) = found
-            && table_program.direct_counter
+    /// The same for a key of one exact word.
+    #[inline]
+    pub(super) fn apply_one(
+        &mut self,
+        program: &Program,
+        live: &mut Live,
+        (table, key): (u16, Word),
+    ) -> Address {
+        let found = live.tables[usize::from(table)].find_one(self.words.get(key));
+        self.act(program, live, table, found)
+    }
+
+    #[inline]
+    fn act(
+        &mut self,
+        program: &Program,
+        live: &mut Live,
+        table: u16,
+        found: Option<Found>,
+    ) -> Address {
+        let table = usize::from(table);
+        let (table, entries) = (&program.tables[table], &mut live.tables[table]);
+        if table.direct_counter
+            && let Some(found) = found
         {
             entries.counter_mut(found.slot).count(self.ingress_length);
         }
@@ -61,12 +52,15 @@ impl Machine {
             Some(found) => (found.choice, entries.parameters(found.slot)),
             None => entries.default(),
         };
-        let action = &table_program.actions[usize::from(choice)];
-        self.run_whole(program, &mut live.externs, &action.code, parameters);
+        let action = &table.actions[usize::from(choice)];
+        let window = self.words.window_mut(program.parameters, action.words);
+        for (to, from) in window.iter_mut().zip(parameters) {
+            *to = *from;
+        }
         if found.is_some() {
-            action.next_on_hit
+            action.on_hit
         } else {
-            action.next_on_miss
+            action.on_miss
         }
     }
 }

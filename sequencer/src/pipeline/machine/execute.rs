@@ -1,151 +1,204 @@
 //! Runs instructions.
 
-use super::super::field::Field;
-use super::super::instruction::{Destination, Instruction, Operand, Operator, Test};
-use super::super::program::{Code, Program};
-use super::super::state::Externs;
-use super::{Machine, Stop};
+use super::super::field::{load, ones, store, wide_ones};
+use super::super::instruction::{Access, Instruction, Operator, Three, Word};
+use super::super::program::{Address, Program};
+use super::super::state::Live;
+use super::{Machine, Passage};
 
 impl Machine {
-    /// Runs code that has no parser statement in it, so that nothing can stop it.
-    #[inline]
-    pub(super) fn run_whole(
-        &mut self,
-        program: &Program,
-        externs: &mut Externs,
-        code: &Code,
-        parameters: &[u64],
-    ) {
-        if !code.is_empty() {
-            let stopped = self.run(program, externs, code, parameters);
-            debug_assert!(
-                stopped.is_ok(),
-                "the loader allows `verify` in parsers only"
-            );
-        }
-    }
-
-    /// Runs a stretch of code with an action's parameter words.
+    /// Runs code from an address to its end.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each instruction, none of them long"
+    )]
     pub(super) fn run(
         &mut self,
         program: &Program,
-        externs: &mut Externs,
-        code: &Code,
-        parameters: &[u64],
-    ) -> Result<(), Stop> {
-        let instructions = &program.code[..code.end as usize];
-        let mut at = code.start as usize;
+        live: &mut Live,
+        passage: &mut Passage<'_>,
+        start: Address,
+    ) {
+        let mut at = start as usize;
         // Ends: jumps go forward only.
-        while let Some(instruction) = instructions.get(at) {
+        while let Some(instruction) = program.code.get(at) {
             at += 1;
-            match *instruction {
-                Instruction::Narrow {
-                    operator,
-                    to,
-                    left,
-                    right,
-                } => {
-                    let left = self.fetch(left, parameters);
-                    let right = self.fetch(right, parameters);
-                    self.store(to, operator.narrow(left, right));
+            match instruction {
+                Instruction::Add(three) => self.operate(*three, Operator::Add),
+                Instruction::Subtract(three) => self.operate(*three, Operator::Subtract),
+                Instruction::Multiply(three) => self.operate(*three, Operator::Multiply),
+                Instruction::ShiftLeft(three) => self.operate(*three, Operator::ShiftLeft),
+                Instruction::ShiftRight(three) => self.operate(*three, Operator::ShiftRight),
+                Instruction::And(three) => self.operate(*three, Operator::And),
+                Instruction::Or(three) => self.operate(*three, Operator::Or),
+                Instruction::ExclusiveOr(three) => self.operate(*three, Operator::ExclusiveOr),
+                Instruction::Minimum(three) => self.operate(*three, Operator::Minimum),
+                Instruction::Equal(three) => self.operate(*three, Operator::Equal),
+                Instruction::NotEqual(three) => self.operate(*three, Operator::NotEqual),
+                Instruction::Less(three) => self.operate(*three, Operator::Less),
+                Instruction::LessOrEqual(three) => self.operate(*three, Operator::LessOrEqual),
+                Instruction::Move { to, from } => self.words.set(*to, self.words.get(*from)),
+                Instruction::Copy { to, width, from } => {
+                    self.words.set(*to, self.words.get(*from) & ones(*width));
                 }
-                Instruction::Copy { to, from } => {
-                    let value = self.fetch(from, parameters);
-                    self.store(to, value);
-                }
-                Instruction::JumpUnless { test, target } => {
-                    if !self.test(test, parameters) {
-                        at = target as usize;
-                    }
-                }
-                Instruction::Jump { target } => at = target as usize,
                 Instruction::Select {
-                    wide: false,
                     to,
+                    width,
                     condition,
                     yes,
                     no,
                 } => {
-                    let chosen = if self.fetch(condition, parameters) == 0 {
+                    let chosen = if self.words.get(*condition) == 0 {
                         no
                     } else {
                         yes
                     };
-                    let value = self.fetch(chosen, parameters);
-                    self.store(to, value);
+                    self.words.set(*to, self.words.get(*chosen) & ones(*width));
+                }
+                Instruction::LoadOne(access) => {
+                    let [byte] = load(&self.vector, access.offset);
+                    self.loaded(*access, byte.into());
+                }
+                Instruction::LoadTwo(access) => {
+                    let bytes = load(&self.vector, access.offset);
+                    self.loaded(*access, u16::from_be_bytes(bytes).into());
+                }
+                Instruction::LoadFour(access) => {
+                    let bytes = load(&self.vector, access.offset);
+                    self.loaded(*access, u32::from_be_bytes(bytes).into());
+                }
+                Instruction::LoadEight(access) => {
+                    let bytes = load(&self.vector, access.offset);
+                    self.loaded(*access, u64::from_be_bytes(bytes));
+                }
+                Instruction::StoreOne(access) => self.store_low::<1>(*access),
+                Instruction::StoreTwo(access) => self.store_low::<2>(*access),
+                Instruction::StoreFour(access) => self.store_low::<4>(*access),
+                Instruction::StoreEight(access) => self.store_low::<8>(*access),
+                Instruction::Store { field, from } => {
+                    field.write(&mut self.vector, self.words.get(*from));
+                }
+                Instruction::Jump { target } => at = *target as usize,
+                Instruction::JumpIfEqual(branch) => {
+                    if self.words.get(branch.left) == self.words.get(branch.right) {
+                        at = branch.target as usize;
+                    }
+                }
+                Instruction::JumpIfNotEqual(branch) => {
+                    if self.words.get(branch.left) != self.words.get(branch.right) {
+                        at = branch.target as usize;
+                    }
+                }
+                Instruction::JumpIfLess(branch) => {
+                    if self.words.get(branch.left) < self.words.get(branch.right) {
+                        at = branch.target as usize;
+                    }
+                }
+                Instruction::JumpIfLessOrEqual(branch) => {
+                    if self.words.get(branch.left) <= self.words.get(branch.right) {
+                        at = branch.target as usize;
+                    }
                 }
                 Instruction::RegisterRead {
                     to,
+                    width,
                     register,
                     index,
                 } => {
-                    self.read_register(externs, (to, register), self.fetch(index, parameters));
+                    let register = &live.externs.registers[usize::from(*register)];
+                    if let Some(value) = register.read_narrow(self.cell(*index)) {
+                        self.words.set(*to, value & ones(*width));
+                    }
                 }
                 Instruction::RegisterWrite {
                     register,
                     index,
                     value,
                 } => {
-                    let register = &mut externs.registers[usize::from(register)];
-                    let index = self.fetch(index, parameters);
-                    if let Ok(index) = usize::try_from(index) {
-                        if register.is_narrow() {
-                            register.write_narrow(index, self.fetch(value, parameters));
-                        } else {
-                            register.write(index, self.fetch_wide(program, value, parameters));
-                        }
+                    let register = &mut live.externs.registers[usize::from(*register)];
+                    register.write_narrow(self.cell(*index), self.words.get(*value));
+                }
+                Instruction::ApplyOne { table, key } => {
+                    at = self.apply_one(program, live, (*table, *key)) as usize;
+                }
+                Instruction::Apply { table } => at = self.apply(program, live, *table) as usize,
+                Instruction::Extract { header, short } => {
+                    if self.extract(program, passage, *header).is_none() {
+                        at = *short as usize;
                     }
                 }
-                Instruction::Exit => self.exit = true,
-                Instruction::Verify { test, error } => {
-                    if !self.test(test, parameters) {
-                        return Err(Stop::ParserError(self.fetch(error, parameters)));
+                Instruction::Lookahead {
+                    to,
+                    width,
+                    bit,
+                    short,
+                } => {
+                    if self.look_ahead(passage, (*bit, *width), *to).is_none() {
+                        at = *short as usize;
                     }
                 }
-                _ => self.rare(program, externs, instruction, parameters),
+                Instruction::Advance { bytes, short } => {
+                    if passage.advance(self.words.get(*bytes)).is_none() {
+                        at = *short as usize;
+                    }
+                }
+                Instruction::End => return,
+                // All named: without a rest the compiler needs no range check to find the arm.
+                Instruction::Wide { .. }
+                | Instruction::WideCopy { .. }
+                | Instruction::WideSelect { .. }
+                | Instruction::WideLoad { .. }
+                | Instruction::WideStore { .. }
+                | Instruction::WideRegisterRead { .. }
+                | Instruction::WideRegisterWrite { .. }
+                | Instruction::Count { .. }
+                | Instruction::SetValid { .. }
+                | Instruction::SetInvalid { .. }
+                | Instruction::CopyHeader { .. }
+                | Instruction::Hash { .. }
+                | Instruction::Verify { .. }
+                | Instruction::Update { .. } => self.rare(program, live, instruction),
             }
         }
-        Ok(())
     }
 
-    /// The instructions that a group packet does not need many of.
-    fn rare(
-        &mut self,
-        program: &Program,
-        externs: &mut Externs,
-        instruction: &Instruction,
-        parameters: &[u64],
-    ) {
+    #[inline]
+    fn loaded(&mut self, access: Access, container: u64) {
+        self.words.set(
+            access.word,
+            (container >> access.shift) & ones(access.width),
+        );
+    }
+
+    /// Stores the low `N` bytes of a word.
+    #[inline]
+    fn store_low<const N: usize>(&mut self, access: Access) {
+        let bytes = self.words.get(access.word).to_be_bytes();
+        if let Some(low) = bytes.last_chunk::<N>() {
+            store(&mut self.vector, access.offset, *low);
+        }
+    }
+
+    #[inline]
+    fn operate(&mut self, three: Three, operator: Operator) {
+        let (left, right) = (self.words.get(three.left), self.words.get(three.right));
+        self.words
+            .set(three.to, operator.narrow(left, right) & ones(three.width));
+    }
+
+    /// An index into a register or counter. Wider ones than `usize` are beyond any array.
+    #[inline]
+    fn cell(&self, index: Word) -> usize {
+        usize::try_from(self.words.get(index)).unwrap_or(usize::MAX)
+    }
+
+    /// The instructions that are few on a packet's way, or long themselves.
+    #[inline(never)]
+    fn rare(&mut self, program: &Program, live: &mut Live, instruction: &Instruction) {
         match *instruction {
-            Instruction::Wide {
-                operator,
-                to,
-                left,
-                right,
-            } => {
-                let left = self.fetch_wide(program, left, parameters);
-                let right = self.fetch_wide(program, right, parameters);
-                self.store_wide(to, operator.wide(left, right));
-            }
-            Instruction::WideCopy { to, from } => {
-                let value = self.fetch_wide(program, from, parameters);
-                self.store_wide(to, value);
-            }
-            Instruction::Select {
-                to,
-                condition,
-                yes,
-                no,
-                ..
-            } => {
-                let holds = self.fetch_wide(program, condition, parameters) != 0;
-                let value = self.fetch_wide(program, if holds { yes } else { no }, parameters);
-                self.store_wide(to, value);
-            }
             Instruction::Count { counter, index } => {
-                let index = usize::try_from(self.fetch(index, parameters)).ok();
-                let cells = &mut externs.counters[usize::from(counter)];
-                if let Some(cell) = index.and_then(|index| cells.get_mut(index)) {
+                let cells = &mut live.externs.counters[usize::from(counter)];
+                if let Some(cell) = cells.get_mut(self.cell(index)) {
                     cell.count(self.ingress_length);
                 }
             }
@@ -154,49 +207,109 @@ impl Machine {
             Instruction::CopyHeader { to, from } => self.copy_header(program, to, from),
             Instruction::Hash {
                 to,
+                width,
                 calculation,
                 base,
                 max,
             } => {
                 let calculation = &program.calculations[usize::from(calculation)];
-                let value = calculation.run(&self.vector, &mut self.scratch);
+                let value = calculation.run(&self.words, &self.vector, &mut self.scratch);
                 // As bmv2 has it: a range of 0 is taken for 1, and sums wrap at 64 bits.
-                let max = self.fetch(max, parameters).max(1);
-                let base = self.fetch(base, parameters);
-                to.write(&mut self.vector, (value % max).wrapping_add(base));
+                let value = value % self.words.get(max).max(1);
+                let value = value.wrapping_add(self.words.get(base));
+                self.words.set(to, value & ones(width));
             }
-            _ => debug_assert!(false, "`run` handles all others"),
+            Instruction::Verify { checksum, wrong } => {
+                let checksum = &program.checksums[usize::from(checksum)];
+                let calculation = &program.calculations[usize::from(checksum.calculation)];
+                let computed = calculation.run(&self.words, &self.vector, &mut self.scratch);
+                if computed != checksum.target.read(&self.words, &self.vector) {
+                    self.words.set(wrong, 1);
+                }
+            }
+            Instruction::Update { checksum } => {
+                let checksum = &program.checksums[usize::from(checksum)];
+                let calculation = &program.calculations[usize::from(checksum.calculation)];
+                let computed = calculation.run(&self.words, &self.vector, &mut self.scratch);
+                checksum
+                    .target
+                    .write(&mut self.words, &mut self.vector, computed);
+            }
+            _ => self.wide(live, instruction),
         }
     }
 
-    #[inline]
-    fn read_register(&mut self, externs: &Externs, (to, register): (Field, u16), index: u64) {
-        let register = &externs.registers[usize::from(register)];
-        let Ok(index) = usize::try_from(index) else {
-            return;
-        };
-        if register.is_narrow() {
-            if let Some(value) = register.read_narrow(index) {
-                to.write(&mut self.vector, value);
+    /// The instructions on values above 64 bits.
+    fn wide(&mut self, live: &mut Live, instruction: &Instruction) {
+        match *instruction {
+            Instruction::Wide {
+                operator,
+                to,
+                left,
+                right,
+            } => {
+                let value = operator.wide(self.words.wide(left), self.words.wide(right));
+                self.words.set_wide(to, value);
             }
-        } else if let Some(value) = register.read(index) {
-            to.write_wide(&mut self.vector, value);
+            Instruction::WideCopy { to, width, from } => {
+                let value = self.words.wide(from) & wide_ones(width);
+                self.words.set_wide(to, value);
+            }
+            Instruction::WideSelect {
+                to,
+                condition,
+                yes,
+                no,
+            } => {
+                let chosen = if self.words.get(condition) == 0 {
+                    no
+                } else {
+                    yes
+                };
+                self.words.set_wide(to, self.words.wide(chosen));
+            }
+            Instruction::WideLoad { to, field } => {
+                self.words.set_wide(to, field.read_wide(&self.vector));
+            }
+            Instruction::WideStore { field, from } => {
+                field.write_wide(&mut self.vector, self.words.wide(from));
+            }
+            Instruction::WideRegisterRead {
+                to,
+                width,
+                register,
+                index,
+            } => {
+                let register = &live.externs.registers[usize::from(register)];
+                if let Some(value) = register.read(self.cell(index)) {
+                    self.words.set_wide(to, value & wide_ones(width));
+                }
+            }
+            Instruction::WideRegisterWrite {
+                register,
+                index,
+                value,
+            } => {
+                let register = &mut live.externs.registers[usize::from(register)];
+                register.write(self.cell(index), self.words.wide(value));
+            }
+            _ => debug_assert!(false, "`run` and `rare` handle all others"),
         }
     }
 
     fn set_valid(&mut self, program: &Program, header: u16) {
         let header = &program.headers[usize::from(header)];
-        if self.vector[header.valid] == 0 {
+        if self.words.get(header.valid) == 0 {
             self.vector[header.offset..header.offset + header.length].fill(0);
-            self.vector[header.valid] = 1;
+            self.words.set(header.valid, 1);
             self.length = self.length.saturating_add(length_of(header.length));
         }
     }
 
     fn set_invalid(&mut self, program: &Program, header: u16) {
         let header = &program.headers[usize::from(header)];
-        if self.vector[header.valid] != 0 {
-            self.vector[header.valid] = 0;
+        if self.words.get(header.valid) != 0 {
+            self.words.set(header.valid, 0);
             self.length = self.length.saturating_sub(length_of(header.length));
         }
     }
@@ -206,84 +319,11 @@ impl Machine {
             &program.headers[usize::from(to)],
             &program.headers[usize::from(from)],
         );
-        self.vector[to.valid] = self.vector[from.valid];
-        if self.vector[from.valid] != 0 {
+        let valid = self.words.get(from.valid);
+        self.words.set(to.valid, valid);
+        if valid != 0 {
             self.vector
                 .copy_within(from.offset..from.offset + from.length, to.offset);
-        }
-    }
-
-    /// Whether a condition holds.
-    #[inline]
-    pub(super) fn test(&self, test: Test, parameters: &[u64]) -> bool {
-        let left = self.fetch(test.left, parameters);
-        let right = self.fetch(test.right, parameters);
-        match test.operator {
-            Operator::Equal => left == right,
-            Operator::NotEqual => left != right,
-            Operator::Less => left < right,
-            Operator::LessOrEqual => left <= right,
-            other => other.narrow(left, right) != 0,
-        }
-    }
-
-    /// The low 64 bits of a value.
-    #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the low bits are what is asked for"
-    )]
-    pub(super) fn fetch(&self, operand: Operand, parameters: &[u64]) -> u64 {
-        match operand {
-            Operand::Constant(value) => value,
-            Operand::Field(field) => field.read(&self.vector),
-            Operand::Temporary(index) => self.temporaries[usize::from(index)],
-            Operand::Parameter(index) => parameters[usize::from(index)],
-            Operand::WideParameter(index) => parameters[usize::from(index) + 1],
-            Operand::WideTemporary(index) => self.wide_temporaries[usize::from(index)] as u64,
-            Operand::WideConstant { low, .. } => low,
-        }
-    }
-
-    /// The whole value.
-    pub(super) fn fetch_wide(
-        &self,
-        program: &Program,
-        operand: Operand,
-        parameters: &[u64],
-    ) -> u128 {
-        match operand {
-            Operand::Field(field) => field.read_wide(&self.vector),
-            Operand::WideConstant { index, .. } => program.wide_constants[usize::from(index)],
-            Operand::WideTemporary(index) => self.wide_temporaries[usize::from(index)],
-            Operand::WideParameter(index) => {
-                let index = usize::from(index);
-                (u128::from(parameters[index]) << 64) | u128::from(parameters[index + 1])
-            }
-            _ => self.fetch(operand, parameters).into(),
-        }
-    }
-
-    #[inline]
-    fn store(&mut self, to: Destination, value: u64) {
-        match to {
-            Destination::Field(field) => field.write(&mut self.vector, value),
-            Destination::Temporary(index) => self.temporaries[usize::from(index)] = value,
-            Destination::WideTemporary(index) => {
-                self.wide_temporaries[usize::from(index)] = value.into();
-            }
-        }
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "narrow temporaries take the low bits"
-    )]
-    fn store_wide(&mut self, to: Destination, value: u128) {
-        match to {
-            Destination::Field(field) => field.write_wide(&mut self.vector, value),
-            Destination::Temporary(index) => self.temporaries[usize::from(index)] = value as u64,
-            Destination::WideTemporary(index) => self.wide_temporaries[usize::from(index)] = value,
         }
     }
 }

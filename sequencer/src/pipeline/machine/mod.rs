@@ -21,14 +21,15 @@ mod execute;
 mod parse;
 
 use alloc::boxed::Box;
+use alloc::vec;
 
 use super::PortNumber;
 use super::checksum::{MAX_CALCULATION_BYTES, Scratch};
 use super::copies::Copies;
-use super::field::Field;
-use super::instruction::{MAX_TEMPORARIES, Test};
-use super::program::{Code, Program};
-use super::state::{Externs, Live, State};
+use super::field::ones;
+use super::instruction::Words;
+use super::program::{Program, Slot};
+use super::state::{Live, State};
 
 /// The port that means "drop": `egress_spec` of this value.
 pub(crate) const DROP_PORT: u64 = 511;
@@ -51,40 +52,40 @@ struct Passage<'a> {
     cursor: usize,
 }
 
+impl<'a> Passage<'a> {
+    /// What is not parsed yet.
+    fn rest(&self) -> &'a [u8] {
+        self.frame.get(self.cursor..).unwrap_or_default()
+    }
+}
+
 /// The memory a packet is worked on in. Reused from packet to packet.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
+    words: Words,
+    /// The bytes of all headers.
     vector: Box<[u8]>,
-    /// The vector as ingress left it, while copies are made.
-    kept: Box<[u8]>,
-    temporaries: [u64; MAX_TEMPORARIES],
-    wide_temporaries: [u128; MAX_TEMPORARIES],
+    /// Words and vector as ingress left them, while copies are made.
+    kept_words: Box<[u64]>,
+    kept_vector: Box<[u8]>,
     scratch: Scratch,
     /// Length of the packet with the headers added and removed so far.
     length: u32,
     /// Length of the frame as it came in: what counters count.
     ingress_length: u32,
-    exit: bool,
-}
-
-/// Why instructions stopped early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    /// The parser records this error.
-    ParserError(u64),
 }
 
 impl Machine {
     pub(crate) fn new(program: &Program) -> Self {
+        let vector = vec![0; program.vector_bytes].into_boxed_slice();
         Self {
-            vector: program.fresh_vector.clone(),
-            kept: program.fresh_vector.clone(),
-            temporaries: [0; MAX_TEMPORARIES],
-            wide_temporaries: [0; MAX_TEMPORARIES],
+            words: Words::new(&program.constants),
+            kept_words: vec![0; program.packet_words].into_boxed_slice(),
+            kept_vector: vector.clone(),
+            vector,
             scratch: [0; MAX_CALCULATION_BYTES],
             length: 0,
             ingress_length: 0,
-            exit: false,
         }
     }
 
@@ -107,72 +108,28 @@ impl Machine {
         let intrinsic = &program.intrinsic;
         self.length = length;
         self.ingress_length = length;
-        self.exit = false;
-        self.vector.copy_from_slice(&program.fresh_vector);
-        intrinsic
-            .ingress_port
-            .write(&mut self.vector, port.0.into());
-        intrinsic
-            .packet_length
-            .write(&mut self.vector, length.into());
-        self.write_if(intrinsic.ingress_timestamp, now_us);
-
-        let live = &mut state.live;
+        self.words.first_mut(program.packet_words).fill(0);
+        self.vector.fill(0);
+        self.write(intrinsic.ingress_port, port.0.into());
+        self.write(intrinsic.packet_length, length.into());
+        self.write(intrinsic.ingress_timestamp, now_us);
         let mut passage = Passage {
             now_us,
             frame,
             cursor: 0,
         };
-        let error = self.parse(program, &mut live.externs, &mut passage);
-        self.write_if(intrinsic.parser_error, error);
-        let wrong = self.verify_checksums(program, &mut live.externs);
-        self.write_if(intrinsic.checksum_error, wrong.into());
-
-        self.control(program, live, program.ingress);
+        self.run(program, &mut state.live, &mut passage, program.ingress);
         self.replicate(program, state, passage, out);
     }
 
-    fn write_if(&mut self, field: Option<Field>, value: u64) {
-        if let Some(field) = field {
-            field.write(&mut self.vector, value);
-        }
+    #[inline]
+    fn write(&mut self, slot: Slot, value: u64) {
+        self.words.set(slot.word, value & ones(slot.width));
     }
 
-    /// Whether any checksum that must hold does not.
-    fn verify_checksums(&mut self, program: &Program, externs: &mut Externs) -> bool {
-        let mut wrong = false;
-        for checksum in &program.verified {
-            if self.vector[checksum.target_valid] != 0
-                && self.holds(program, externs, checksum.condition.as_ref())
-            {
-                let calculation = &program.calculations[usize::from(checksum.calculation)];
-                let computed = calculation.run(&self.vector, &mut self.scratch);
-                wrong |= computed != checksum.target.read(&self.vector);
-            }
-        }
-        wrong
-    }
-
-    fn update_checksums(&mut self, program: &Program, externs: &mut Externs) {
-        for checksum in &program.updated {
-            if self.holds(program, externs, checksum.condition.as_ref()) {
-                let calculation = &program.calculations[usize::from(checksum.calculation)];
-                let computed = calculation.run(&self.vector, &mut self.scratch);
-                checksum.target.write(&mut self.vector, computed);
-            }
-        }
-    }
-
-    fn holds(
-        &mut self,
-        program: &Program,
-        externs: &mut Externs,
-        condition: Option<&(Code, Test)>,
-    ) -> bool {
-        condition.is_none_or(|(code, test)| {
-            self.run_whole(program, externs, code, &[]);
-            self.test(*test, &[])
-        })
+    #[inline]
+    fn read(&self, slot: Slot) -> u64 {
+        self.words.get(slot.word)
     }
 
     /// What happens between ingress and egress.
@@ -184,10 +141,8 @@ impl Machine {
         out: &mut Copies,
     ) {
         let intrinsic = &program.intrinsic;
-        let group = intrinsic
-            .multicast_group
-            .map_or(0, |field| field.read(&self.vector));
-        let port = intrinsic.egress_spec.read(&self.vector);
+        let group = self.read(intrinsic.multicast_group);
+        let port = self.read(intrinsic.egress_spec);
         if group != 0 {
             let Some(replicas) = u16::try_from(group)
                 .ok()
@@ -196,25 +151,25 @@ impl Machine {
                 out.losses_mut().without_group += 1;
                 return;
             };
-            intrinsic
-                .instance_type
-                .write(&mut self.vector, INSTANCE_REPLICATION);
-            let length = self.length;
-            self.kept.copy_from_slice(&self.vector);
+            self.write(intrinsic.instance_type, INSTANCE_REPLICATION);
+            let (count, length) = (program.packet_words, self.length);
+            self.kept_words.copy_from_slice(self.words.first(count));
+            self.kept_vector.copy_from_slice(&self.vector);
             for (number, replica) in replicas.iter().enumerate() {
                 if number > 0 {
-                    self.vector.copy_from_slice(&self.kept);
+                    self.words
+                        .first_mut(count)
+                        .copy_from_slice(&self.kept_words);
+                    self.vector.copy_from_slice(&self.kept_vector);
                     self.length = length;
                 }
-                self.write_if(intrinsic.egress_rid, replica.rid.into());
+                self.write(intrinsic.egress_rid, replica.rid.into());
                 self.egress(program, &mut state.live, replica.port, passage, out);
             }
         } else if port == DROP_PORT {
             out.losses_mut().in_ingress += 1;
         } else {
-            intrinsic
-                .instance_type
-                .write(&mut self.vector, INSTANCE_NORMAL);
+            self.write(intrinsic.instance_type, INSTANCE_NORMAL);
             // `egress_spec` has at most 16 bits: checked at load.
             let port = PortNumber(u16::try_from(port).unwrap_or(u16::MAX));
             self.egress(program, &mut state.live, port, passage, out);
@@ -227,35 +182,42 @@ impl Machine {
         program: &Program,
         live: &mut Live,
         port: PortNumber,
-        passage: Passage<'_>,
+        mut passage: Passage<'_>,
         out: &mut Copies,
     ) {
         let intrinsic = &program.intrinsic;
-        let priority = intrinsic
-            .priority
-            .map_or(0, |field| field.read(&self.vector));
-        self.write_if(intrinsic.egress_timestamp, passage.now_us);
-        self.write_if(intrinsic.enqueue_timestamp, passage.now_us);
-        intrinsic.egress_port.write(&mut self.vector, port.0.into());
+        let priority = self.read(intrinsic.priority);
+        self.write(intrinsic.egress_timestamp, passage.now_us);
+        self.write(intrinsic.enqueue_timestamp, passage.now_us);
+        self.write(intrinsic.egress_port, port.0.into());
         // One more than the drop port: with its 9 bits the field becomes 0.
-        intrinsic.egress_spec.write(&mut self.vector, DROP_PORT + 1);
-        intrinsic
-            .packet_length
-            .write(&mut self.vector, self.length.into());
-        self.control(program, live, program.egress);
-        if intrinsic.egress_spec.read(&self.vector) == DROP_PORT {
+        self.write(intrinsic.egress_spec, DROP_PORT + 1);
+        self.write(intrinsic.packet_length, self.length.into());
+        self.run(program, live, &mut passage, program.egress);
+        if self.read(intrinsic.egress_spec) == DROP_PORT {
             out.losses_mut().in_egress += 1;
             return;
         }
-        self.update_checksums(program, &mut live.externs);
         let begin = out.begin();
+        self.deparse(program, out);
+        out.part(passage.rest());
+        out.finish(begin, port, u8::try_from(priority).unwrap_or(u8::MAX));
+    }
+
+    /// Emits the valid headers in order, neighbours in the vector at once.
+    #[inline]
+    fn deparse(&self, program: &Program, out: &mut Copies) {
+        let mut run = 0..0;
         for &header in &program.deparser {
             let header = &program.headers[usize::from(header)];
-            if self.vector[header.valid] != 0 {
-                out.part(&self.vector[header.offset..header.offset + header.length]);
+            if self.words.get(header.valid) != 0 {
+                if header.offset != run.end {
+                    out.part(&self.vector[run]);
+                    run = header.offset..header.offset;
+                }
+                run.end = header.offset + header.length;
             }
         }
-        out.part(passage.frame.get(passage.cursor..).unwrap_or_default());
-        out.finish(begin, port, u8::try_from(priority).unwrap_or(u8::MAX));
+        out.part(&self.vector[run]);
     }
 }

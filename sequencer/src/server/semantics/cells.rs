@@ -49,10 +49,10 @@ fn cells(index: Option<v1::Index>, size: u64, what: &str) -> Result<Range<u64>, 
     Ok(at..at + 1)
 }
 
-fn index(at: u64) -> Option<v1::Index> {
-    Some(v1::Index {
+fn index(at: u64) -> v1::Index {
+    v1::Index {
         index: i64::try_from(at).unwrap_or(i64::MAX),
-    })
+    }
 }
 
 fn only_modify(kind: Type, what: &str) -> Result<(), Failure> {
@@ -163,7 +163,7 @@ impl Running {
                 let data = Data::Bitstring(bytestring::encode(value));
                 entries.push(v1::RegisterEntry {
                     register_id: register.id,
-                    index: index(at),
+                    index: Some(index(at)),
                     data: Some(v1::P4Data { data: Some(data) }),
                 });
             }
@@ -190,7 +190,7 @@ impl Running {
                 let value = self.switch.read_counter(&counter.name, at)?;
                 entries.push(v1::CounterEntry {
                     counter_id: counter.id,
-                    index: index(at),
+                    index: Some(index(at)),
                     data: Some(counter_to(value)),
                 });
             }

@@ -114,7 +114,7 @@ impl Running {
 #[derive(Debug)]
 struct Config {
     info: P4Info,
-    device_config: Vec<u8>,
+    for_switch: Vec<u8>,
     cookie: Option<u64>,
 }
 

@@ -33,7 +33,7 @@ impl Pipeline {
         }
         let config = Arc::new(Config {
             info,
-            device_config,
+            for_switch: device_config,
             cookie,
         });
         Ok(Self { switch, config })
@@ -105,7 +105,7 @@ impl Device {
         Some(v1::ForwardingPipelineConfig {
             p4info: with_info.then(|| config.info.message().clone()),
             p4_device_config: if with_config {
-                config.device_config.clone()
+                config.for_switch.clone()
             } else {
                 Vec::new()
             },

@@ -425,13 +425,34 @@ fn two_hundred_thousand_operations() {
 #[test]
 fn one_key_under_contention() {
     let shape = Shape {
-        operations: 20_000,
+        operations: 5_000,
         keys: 1,
         unknown: 0,
         ..LONG
     };
     let report = timed("16 clients, 1 key", &sequential(&mut Dice::new(7), shape));
     assert_eq!(report.verdict, Verdict::Linearizable);
+}
+
+#[test]
+fn many_operations_of_unknown_outcome() {
+    for seed in 0..5 {
+        let shape = Shape {
+            operations: 3_000,
+            clients: 8,
+            keys: 4,
+            unknown: 20,
+            ..LONG
+        };
+        let history = sequential(&mut Dice::new(seed), shape);
+        let report = timed("8 clients, 4 keys, 1 in 20 unknown", &history);
+        assert_eq!(report.verdict, Verdict::Linearizable, "seed {seed}");
+        assert!(
+            report.steps < 200 * 3_000,
+            "seed {seed}: {} steps",
+            report.steps
+        );
+    }
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::super::super::field::Field;
-use super::super::super::instruction::Operator;
+use super::super::super::instruction::{Operator, Place, Word};
 
 /// An expression of the JSON.
 #[derive(Clone, Debug)]
@@ -13,10 +12,10 @@ pub(in crate::pipeline::load) enum Tree {
         magnitude: u128,
     },
     Truth(bool),
-    Field(Field),
-    /// First word among the action's parameter words, and width.
+    Field(Place),
+    /// An action's parameter: its first word.
     Parameter {
-        word: u16,
+        word: Word,
         width: u8,
     },
     Binary {
@@ -61,14 +60,14 @@ impl Bound {
 /// A value that would have to be exact and may not be: the name of what needs it.
 pub(super) struct Inexact(pub(super) &'static str);
 
-/// The two word sizes.
+/// How large the values are that a computation works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub(in crate::pipeline::load) enum Size {
     Narrow,
     Wide,
 }
 
-impl Word {
+impl Size {
     pub(super) fn bits(self) -> u32 {
         match self {
             Self::Narrow => 64,
@@ -92,8 +91,15 @@ impl Tree {
         }
     }
 
-    /// The bound of the value, or what cannot be computed exactly with words of this size.
-    pub(super) fn bound(&self, word: Word) -> Result<Bound, Inexact> {
+    pub(in crate::pipeline::load) fn constant_of(magnitude: u128) -> Self {
+        Self::Constant {
+            negative: false,
+            magnitude,
+        }
+    }
+
+    /// The bound of the value, or what cannot be computed exactly with values of this size.
+    pub(super) fn bound(&self, size: Size) -> Result<Bound, Inexact> {
         Ok(match self {
             Self::Constant {
                 negative,
@@ -107,27 +113,52 @@ impl Tree {
                 }
             }
             Self::Truth(_) => Bound::Bits(1),
-            Self::Field(field) => Bound::Bits(field.width.into()),
+            Self::Field(place) => Bound::Bits(place.width().into()),
             Self::Parameter { width, .. } => Bound::Bits((*width).into()),
-            Self::Complement(inner) => Bound::Signed(inner.bound(word)?.bits() + 1),
+            Self::Complement(inner) => Bound::Signed(inner.bound(size)?.bits() + 1),
             Self::Select { condition, yes, no } => {
-                condition.exact(word, "the condition of `?`")?;
-                let (yes, no) = (yes.bound(word)?, no.bound(word)?);
+                condition.exact(size, "the condition of `?`")?;
+                let (yes, no) = (yes.bound(size)?, no.bound(size)?);
                 yes.with(no, yes.bits().max(no.bits()))
             }
             Self::Binary {
                 operator,
                 left,
                 right,
-            } => bound_of(*operator, left, right, word)?,
+            } => bound_of(*operator, left, right, size)?,
         })
     }
 
-    /// The bound, if the word holds the very value.
-    pub(super) fn exact(&self, word: Word, needed_by: &'static str) -> Result<u32, Inexact> {
-        match self.bound(word)? {
-            Bound::Bits(bits) if bits <= word.bits() => Ok(bits),
+    /// The bound, if a value of this size holds the very number.
+    pub(super) fn exact(&self, size: Size, needed_by: &'static str) -> Result<u32, Inexact> {
+        match self.bound(size)? {
+            Bound::Bits(bits) if bits <= size.bits() => Ok(bits),
             _ => Err(Inexact(needed_by)),
+        }
+    }
+
+    /// Whether it is a truth value, 0 or 1.
+    pub(super) fn is_truth(&self) -> bool {
+        match self {
+            Self::Truth(_) => true,
+            Self::Field(place) => place.width() == 1,
+            Self::Parameter { width, .. } => *width == 1,
+            Self::Constant {
+                negative,
+                magnitude,
+            } => !negative && *magnitude < 2,
+            Self::Complement(_) | Self::Select { .. } => false,
+            Self::Binary {
+                operator,
+                left,
+                right,
+            } => match operator {
+                Operator::Equal | Operator::NotEqual | Operator::Less | Operator::LessOrEqual => {
+                    true
+                }
+                Operator::And | Operator::Or => left.is_truth() && right.is_truth(),
+                _ => false,
+            },
         }
     }
 
@@ -144,10 +175,10 @@ impl Tree {
     }
 }
 
-fn bound_of(operator: Operator, left: &Tree, right: &Tree, word: Word) -> Result<Bound, Inexact> {
+fn bound_of(operator: Operator, left: &Tree, right: &Tree, size: Size) -> Result<Bound, Inexact> {
     Ok(match operator {
         Operator::Add | Operator::Subtract => {
-            let (left, right) = (left.bound(word)?, right.bound(word)?);
+            let (left, right) = (left.bound(size)?, right.bound(size)?);
             let bits = left.bits().max(right.bits()).saturating_add(1);
             if operator == Operator::Add {
                 left.with(right, bits)
@@ -156,27 +187,27 @@ fn bound_of(operator: Operator, left: &Tree, right: &Tree, word: Word) -> Result
             }
         }
         Operator::Multiply => {
-            let (left, right) = (left.bound(word)?, right.bound(word)?);
+            let (left, right) = (left.bound(size)?, right.bound(size)?);
             left.with(
                 right,
                 left.bits().saturating_add(right.bits()).saturating_add(1),
             )
         }
         Operator::ShiftLeft => {
-            let bound = left.bound(word)?;
+            let bound = left.bound(size)?;
             let most = if let Some(by) = right.constant() {
                 u32::try_from(by).unwrap_or(u32::MAX)
             } else {
-                let bits = right.exact(word, "the right side of `<<`")?;
+                let bits = right.exact(size, "the right side of `<<`")?;
                 1_u32.checked_shl(bits).map_or(u32::MAX, |most| most - 1)
             };
             bound.with(bound, bound.bits().saturating_add(most))
         }
         Operator::ShiftRight => {
-            right.exact(word, "the right side of `>>`")?;
-            Bound::Bits(left.exact(word, "the left side of `>>`")?)
+            right.exact(size, "the right side of `>>`")?;
+            Bound::Bits(left.exact(size, "the left side of `>>`")?)
         }
-        Operator::And => match (left.bound(word)?, right.bound(word)?) {
+        Operator::And => match (left.bound(size)?, right.bound(size)?) {
             (Bound::Bits(left), Bound::Bits(right)) => Bound::Bits(left.min(right)),
             (Bound::Bits(bits), Bound::Signed(_)) | (Bound::Signed(_), Bound::Bits(bits)) => {
                 Bound::Bits(bits)
@@ -184,16 +215,16 @@ fn bound_of(operator: Operator, left: &Tree, right: &Tree, word: Word) -> Result
             (Bound::Signed(left), Bound::Signed(right)) => Bound::Signed(left.max(right)),
         },
         Operator::Or | Operator::ExclusiveOr => {
-            let (left, right) = (left.bound(word)?, right.bound(word)?);
+            let (left, right) = (left.bound(size)?, right.bound(size)?);
             left.with(right, left.bits().max(right.bits()))
         }
         Operator::Minimum => {
-            let left = left.exact(word, "a saturating cast")?;
-            Bound::Bits(left.min(right.exact(word, "a saturating cast")?))
+            let left = left.exact(size, "a saturating cast")?;
+            Bound::Bits(left.min(right.exact(size, "a saturating cast")?))
         }
         Operator::Equal | Operator::NotEqual | Operator::Less | Operator::LessOrEqual => {
-            left.exact(word, "a comparison")?;
-            right.exact(word, "a comparison")?;
+            left.exact(size, "a comparison")?;
+            right.exact(size, "a comparison")?;
             Bound::Bits(1)
         }
     })

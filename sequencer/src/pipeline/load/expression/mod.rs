@@ -13,7 +13,7 @@ mod emit;
 use alloc::boxed::Box;
 use alloc::format;
 
-use self::bound::{Bound, Word};
+use self::bound::Bound;
 use super::super::error::LoadError;
 use super::super::field::wide_ones;
 use super::super::instruction::Operator;
@@ -21,8 +21,8 @@ use super::json::Node;
 use super::layout::VALID;
 use super::{Loader, Parameters};
 
-pub(super) use self::bound::Tree;
-pub(super) use self::emit::after;
+pub(super) use self::bound::{Size, Tree};
+pub(super) use self::emit::{Free, store};
 
 /// Deeper trees are refused; the JSON reader has a limit of its own that is lower.
 const MAX_DEPTH: usize = 128;
@@ -206,7 +206,7 @@ fn equal_to_zero(tree: Tree) -> Tree {
 
 /// Numbers of one bit are their own truth value.
 fn not_zero(tree: Tree) -> Tree {
-    if matches!(tree.bound(Word::Narrow), Ok(Bound::Bits(0 | 1))) {
+    if matches!(tree.bound(Size::Narrow), Ok(Bound::Bits(0 | 1))) {
         return tree;
     }
     let (left, right) = (Box::new(tree), Box::new(Tree::number(0)));

@@ -1,0 +1,321 @@
+//! What a deployment consists of and where each part is: one JSON file that every role reads.
+
+use controller::topology::{Group as TopologyGroup, Topology, TopologyError};
+use link::{MacAddress, Mtu};
+use replica::Quorum;
+use replica::driver::Group;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use wire::{GroupId, HostAddress, STAMP_PORT};
+
+/// The file in a deployment's folder.
+pub const FILE: &str = "deployment.json";
+/// The one group that a deployment has so far.
+pub const GROUP: u16 = 1;
+/// The device id of its one switch.
+pub const DEVICE_ID: u64 = 1;
+
+/// How frames get from host to switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fabric {
+    /// In-process rings; everything is one process.
+    Embedded,
+    /// Ethernet frames in UDP datagrams on loopback; one process a role, no root.
+    Tunnel,
+    /// Network namespaces and veth pairs with our software switch; needs root.
+    Netns,
+    /// The same with bmv2's simple_switch_grpc.
+    Bmv2,
+}
+
+impl Fabric {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Tunnel => "tunnel",
+            Self::Netns => "netns",
+            Self::Bmv2 => "bmv2",
+        }
+    }
+}
+
+/// Which protocol the replicas run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProtocolName {
+    /// Speculative Paxos.
+    SpecPaxos,
+    /// One server, no replication.
+    Unreplicated,
+}
+
+impl ProtocolName {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SpecPaxos => "spec-paxos",
+            Self::Unreplicated => "unreplicated",
+        }
+    }
+}
+
+/// The two ends of one tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tunnel {
+    /// The host's end.
+    pub host: SocketAddr,
+    /// The switch's end.
+    pub switch: SocketAddr,
+}
+
+/// A deployment around one switch: replicas on the first hosts, the front door on the last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Version of this file's form.
+    pub schema: u32,
+    /// A short name that nothing else on this machine has.
+    pub name: String,
+    /// Where this file, logs, sockets and state are.
+    pub folder: PathBuf,
+    /// The fabric.
+    pub fabric: Fabric,
+    /// The protocol.
+    pub protocol: ProtocolName,
+    /// How many replicas.
+    pub replicas: usize,
+    /// Bytes of the longest IP packet.
+    pub mtu: u16,
+    /// Round length is 2^round_shift µs.
+    pub round_shift: u8,
+    /// Where the RESP front door listens.
+    pub resp: SocketAddr,
+    /// Where the switch serves P4Runtime.
+    pub p4runtime: SocketAddr,
+    /// By replica: where it takes bulk connections; empty when embedded.
+    pub bulk: Vec<SocketAddr>,
+    /// By host: its tunnel; empty without tunnels.
+    pub tunnels: Vec<Tunnel>,
+    /// A number that no other client of any group has.
+    pub unique: u64,
+}
+
+/// What to build a deployment from.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The fabric.
+    pub fabric: Fabric,
+    /// The protocol.
+    pub protocol: ProtocolName,
+    /// How many replicas.
+    pub replicas: usize,
+    /// Bytes of the longest IP packet.
+    pub mtu: u16,
+    /// Round length is 2^round_shift µs.
+    pub round_shift: u8,
+    /// Port of the RESP front door on loopback, 0 for any free one.
+    pub resp_port: u16,
+    /// The deployment's folder.
+    pub folder: PathBuf,
+    /// A number that no other client of any group has.
+    pub unique: u64,
+}
+
+/// A deployment that cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum DeploymentError {
+    /// The file system refused.
+    #[error("cannot {operation} {path}: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// No port could be had.
+    #[error("cannot find a free port on loopback: {0}")]
+    NoPort(io::Error),
+    /// The group's size.
+    #[error(transparent)]
+    GroupSize(#[from] replica::quorum::GroupSizeError),
+    /// One server is one server.
+    #[error("protocol unreplicated takes exactly 1 replica, not {0}; use --replicas=1 or --protocol=spec-paxos")]
+    OneServer(usize),
+    /// The topology.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// A setting of the links.
+    #[error(transparent)]
+    Link(#[from] link::LinkError),
+    /// The file is not a deployment's.
+    #[error("{path} is not a deployment file: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Deployment {
+    /// Decides every address and port; writes nothing.
+    pub fn plan(options: &Options) -> Result<Self, DeploymentError> {
+        match options.protocol {
+            ProtocolName::SpecPaxos => drop(Quorum::of(options.replicas)?),
+            ProtocolName::Unreplicated if options.replicas == 1 => {}
+            ProtocolName::Unreplicated => return Err(DeploymentError::OneServer(options.replicas)),
+        }
+        Mtu::new(options.mtu)?;
+        let hosts = options.replicas + 1;
+        let namespaces = matches!(options.fabric, Fabric::Netns | Fabric::Bmv2);
+        let bulk = match options.fabric {
+            Fabric::Embedded => Vec::new(),
+            Fabric::Tunnel => free_tcp(options.replicas)?,
+            Fabric::Netns | Fabric::Bmv2 => {
+                (0..options.replicas).map(|index| (host_ip(index), BULK_PORT).into()).collect()
+            }
+        };
+        let tunnels = match options.fabric {
+            Fabric::Tunnel => free_tunnels(hosts)?,
+            _ => Vec::new(),
+        };
+        let p4runtime =
+            if namespaces { SocketAddr::from(([127, 0, 0, 1], 9559)) } else { free_tcp(1)?[0] };
+        let resp = SocketAddr::from(([127, 0, 0, 1], options.resp_port));
+        let deployment = Self {
+            schema: 1,
+            name: format!("{:08x}", options.unique & 0xffff_ffff),
+            folder: options.folder.clone(),
+            fabric: options.fabric,
+            protocol: options.protocol,
+            replicas: options.replicas,
+            mtu: options.mtu,
+            round_shift: options.round_shift,
+            resp: if options.resp_port == 0 { free_tcp(1)?[0] } else { resp },
+            p4runtime,
+            bulk,
+            tunnels,
+            unique: options.unique,
+        };
+        deployment.topology()?;
+        Ok(deployment)
+    }
+
+    /// Writes the deployment file into its folder, which is made if need be.
+    pub fn write(&self) -> Result<(), DeploymentError> {
+        let io = |operation, path: &Path| {
+            let path = path.to_path_buf();
+            move |source| DeploymentError::Io { operation, path, source }
+        };
+        fs::create_dir_all(&self.folder).map_err(io("create", &self.folder))?;
+        let file = self.folder.join(FILE);
+        let text = serde_json::to_string_pretty(self).expect("plain data");
+        fs::write(&file, text + "\n").map_err(io("write", &file))
+    }
+
+    /// Reads a deployment file.
+    pub fn read(file: &Path) -> Result<Self, DeploymentError> {
+        let path = file.to_path_buf();
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(source) => return Err(DeploymentError::Io { operation: "read", path, source }),
+        };
+        let malformed = |reason| DeploymentError::Malformed { path: path.clone(), reason };
+        let deployment: Self =
+            serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        if deployment.schema != 1 {
+            return Err(malformed(format!("schema is {}, valid is 1", deployment.schema)));
+        }
+        Ok(deployment)
+    }
+
+    /// The controller's view: one switch, a host a port, one group.
+    pub fn topology(&self) -> Result<Topology, TopologyError> {
+        let hosts = u16::try_from(self.replicas + 1).unwrap_or(u16::MAX);
+        let mut topology = Topology::single(hosts)?;
+        for switch in &mut topology.switches {
+            switch.address = self.p4runtime.to_string();
+            switch.device_id = DEVICE_ID;
+        }
+        let names: Vec<_> =
+            topology.hosts.iter().take(self.replicas).map(|host| host.name.clone()).collect();
+        let mut group = TopologyGroup::of_hosts(GROUP, names.iter().map(String::as_str));
+        group.round_shift = self.round_shift;
+        topology.add_group(group)?;
+        Ok(topology)
+    }
+
+    /// The replicas' view of the group.
+    pub fn group(&self) -> Group {
+        Group {
+            id: GroupId(GROUP.into()),
+            members: (0..self.replicas).map(host_address).collect(),
+        }
+    }
+
+    /// The group's quorums.
+    pub fn quorum(&self) -> Quorum {
+        Quorum::of(self.replicas).expect("checked when the deployment was planned")
+    }
+
+    /// The host of the front door.
+    pub fn front_host(&self) -> usize {
+        self.replicas
+    }
+
+    /// The MTU of its links.
+    pub fn mtu(&self) -> Mtu {
+        Mtu::new(self.mtu).expect("checked when the deployment was planned")
+    }
+
+    /// The control socket of a role's process.
+    pub fn socket(&self, role: &str) -> PathBuf {
+        self.folder.join(format!("{role}.sock"))
+    }
+}
+
+/// The port for bulk connections where each host has an address of its own.
+const BULK_PORT: u16 = 9771;
+
+/// Address of host `index` (from 0), as in `single,N`.
+pub fn host_ip(index: usize) -> Ipv4Addr {
+    let last = u8::try_from(index + 1).expect("at most 250 hosts");
+    Ipv4Addr::new(10, 0, 0, last)
+}
+
+/// Where host `index` takes datagrams.
+pub fn host_address(index: usize) -> HostAddress {
+    HostAddress { ip: host_ip(index).octets(), port: STAMP_PORT }
+}
+
+/// The Ethernet address of host `index`, as the topology has it.
+pub fn host_mac(topology: &Topology, index: usize) -> MacAddress {
+    let bytes = topology.hosts[index].mac.to_string();
+    bytes.parse().expect("the topology prints valid addresses")
+}
+
+fn free_tcp(count: usize) -> Result<Vec<SocketAddr>, DeploymentError> {
+    let bind = |_| TcpListener::bind("127.0.0.1:0");
+    let listeners: Result<Vec<_>, _> = (0..count).map(bind).collect();
+    let address = |listener: &TcpListener| listener.local_addr();
+    // All are held until all are chosen, so that they differ.
+    let addresses: Result<_, _> =
+        listeners.map_err(DeploymentError::NoPort)?.iter().map(address).collect();
+    addresses.map_err(DeploymentError::NoPort)
+}
+
+fn free_tunnels(count: usize) -> Result<Vec<Tunnel>, DeploymentError> {
+    let bind = |_| UdpSocket::bind("127.0.0.1:0");
+    let sockets: Result<Vec<_>, _> = (0..2 * count).map(bind).collect();
+    let address = |socket: &UdpSocket| socket.local_addr();
+    let addresses: Result<Vec<_>, _> =
+        sockets.map_err(DeploymentError::NoPort)?.iter().map(address).collect();
+    let addresses = addresses.map_err(DeploymentError::NoPort)?;
+    Ok(addresses.chunks(2).map(|pair| Tunnel { host: pair[0], switch: pair[1] }).collect())
+}

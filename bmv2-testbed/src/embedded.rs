@@ -1,0 +1,227 @@
+//! A whole deployment in one process: switch, controller, replicas and front door over in-process
+//! rings. The controller talks real gRPC to the switch; only the wires are not there.
+//!
+//! Nodes run to completion: on a machine with few cores the switch and the replicas share one
+//! thread, so that a request costs no wake-up between them; otherwise each has its own.
+
+use crate::deployment::Deployment;
+use crate::roles::{
+    Bulk, ControllerState, RoleError, control, frame_endpoint, front_node, replica_node,
+    serve_front, serve_p4runtime, spawn,
+};
+use crate::status;
+use client::Client;
+use link::faults::{FaultControl, FaultPlan, Faults};
+use link::{Link, Node, RunError, StopFlag, WaitPolicy, ring};
+use replica::driver::{ReplicaHandle, local_mesh};
+use sequencer::driver::{Port, SwitchNode};
+use sequencer::pipeline::PortNumber;
+use serde_json::json;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long the controller may take to install and verify.
+const READY: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// A running deployment. Ends when dropped.
+pub struct Embedded {
+    deployment: Deployment,
+    client: Client,
+    replicas: Vec<ReplicaHandle>,
+    faults: FaultControl,
+    controller: ControllerState,
+    stop: StopFlag,
+    nodes: Vec<JoinHandle<Result<(), RunError>>>,
+    services: Vec<JoinHandle<Result<(), RoleError>>>,
+}
+
+impl Embedded {
+    /// Brings `deployment` up and waits until the controller has verified the switch.
+    /// `seed` decides what faults do once a plan is set.
+    pub fn up(deployment: &Deployment, seed: u64) -> Result<Self, RoleError> {
+        deployment.write()?;
+        let stop = StopFlag::new()?;
+        let faults = FaultControl::new(FaultPlan::default());
+        let mut wires = Wires::new(deployment, seed, &faults)?;
+        let (switch, control_handle) = SwitchNode::new("switch s1", wires.take_ports())?;
+        let mut servers: Vec<Box<dyn Node>> = vec![Box::new(switch)];
+        let mut replicas = Vec::new();
+        for (index, (sender, inbox)) in local_mesh(deployment.replicas)?.into_iter().enumerate() {
+            let endpoint = frame_endpoint(deployment, index, wires.take_host(index))?;
+            let bulk: Bulk = (Box::new(sender), inbox);
+            let (node, handle) = replica_node(deployment, index, endpoint, bulk, None)?;
+            servers.push(node);
+            replicas.push(handle);
+        }
+        let front = deployment.front_host();
+        let endpoint = frame_endpoint(deployment, front, wires.take_host(front))?;
+        let (client_node, client) = front_node(deployment, endpoint)?;
+        let mut embedded = Self {
+            deployment: deployment.clone(),
+            client,
+            replicas,
+            faults,
+            controller: ControllerState::default(),
+            stop,
+            nodes: Vec::new(),
+            services: Vec::new(),
+        };
+        embedded.start_nodes(servers, client_node)?;
+        embedded.start_services(control_handle)?;
+        embedded.wait_until_verified()?;
+        Ok(embedded)
+    }
+
+    /// The handle of the client on the last host.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The replicas, by index.
+    pub fn replicas(&self) -> &[ReplicaHandle] {
+        &self.replicas
+    }
+
+    /// What is done to the frames between switch and replicas.
+    pub fn faults(&self) -> &FaultControl {
+        &self.faults
+    }
+
+    /// The flag that ends everything.
+    pub fn stop_flag(&self) -> &StopFlag {
+        &self.stop
+    }
+
+    /// Serves RESP and the control sockets, as a deployment of processes does, until stopped.
+    pub fn serve(mut self) -> Result<(), RoleError> {
+        let reported = self.controller.clone();
+        let deployment = self.deployment.clone();
+        let stop = self.stop.clone();
+        let p4runtime = deployment.p4runtime.to_string();
+        let switch = move || json!({ "state": "serving", "p4runtime": p4runtime });
+        status::serve(&deployment.socket("s1"), &stop, switch)?;
+        status::serve(&deployment.socket("controller"), &stop, move || reported.report())?;
+        for (index, handle) in self.replicas.iter().enumerate() {
+            let handle = handle.clone();
+            let socket = deployment.socket(&crate::roles::replica_name(index));
+            status::serve(&socket, &stop, move || crate::roles::report(&handle))?;
+        }
+        let info = crate::roles::FrontInfo::new(&deployment, self.client.clone());
+        let resp = deployment.resp.to_string();
+        let front = move || json!({ "state": "serving", "resp": resp, "requests": info.counters() });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        status::serve(&deployment.socket("front"), &stop, front)?;
+        let served = runtime.block_on(serve_front(&deployment, self.client.clone(), stop));
+        let ended = self.end();
+        served.and(ended)
+    }
+
+    /// Stops every thread and tells the first thing that went wrong.
+    pub fn end(&mut self) -> Result<(), RoleError> {
+        self.stop.stop();
+        let mut outcome: Result<(), RoleError> = Ok(());
+        for thread in self.nodes.drain(..) {
+            let ended = thread.join().map_err(|_| "a node's thread panicked")?;
+            outcome = outcome.and(ended.map_err(Into::into));
+        }
+        for thread in self.services.drain(..) {
+            let ended = thread.join().map_err(|_| "a service's thread panicked")?;
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+
+    fn start_nodes(
+        &mut self,
+        servers: Vec<Box<dyn Node>>,
+        client: Box<dyn Node>,
+    ) -> Result<(), RoleError> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        if cores > servers.len() + 1 {
+            for node in servers {
+                let policy = WaitPolicy::for_threads(self.deployment.replicas + 2);
+                self.nodes.push(spawn("node", vec![node], &self.stop, policy)?);
+            }
+        } else {
+            self.nodes.push(spawn("fabric", servers, &self.stop, WaitPolicy::Block)?);
+        }
+        self.nodes.push(spawn("client", vec![client], &self.stop, WaitPolicy::Block)?);
+        Ok(())
+    }
+
+    fn start_services(
+        &mut self,
+        control_handle: sequencer::server::ControlHandle,
+    ) -> Result<(), RoleError> {
+        let (deployment, stop) = (self.deployment.clone(), self.stop.clone());
+        let work = move || serve_p4runtime(&deployment, control_handle, &stop);
+        self.services.push(thread::Builder::new().name("p4runtime".into()).spawn(work)?);
+        let (deployment, stop) = (self.deployment.clone(), self.stop.clone());
+        let state = self.controller.clone();
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(control(&deployment, state, |_| {}, stop))
+        };
+        self.services.push(thread::Builder::new().name("controller".into()).spawn(work)?);
+        Ok(())
+    }
+
+    fn wait_until_verified(&mut self) -> Result<(), RoleError> {
+        let deadline = Instant::now() + READY;
+        while !self.controller.is_verified() {
+            let ended = self.services.iter().any(JoinHandle::is_finished);
+            if ended || self.stop.is_raised() {
+                self.end()?;
+                return Err("a part of the deployment ended before it was ready".into());
+            }
+            if Instant::now() >= deadline {
+                let state = self.controller.report();
+                return Err(format!("the controller was not done within {READY:?}: {state}").into());
+            }
+            thread::park_timeout(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        // Whoever wants to know what went wrong has called `end` before.
+        let _ = self.end();
+    }
+}
+
+/// The wires between the switch's ports and the hosts.
+struct Wires {
+    hosts: Vec<Option<Box<dyn Link>>>,
+    ports: Vec<Port>,
+}
+
+impl Wires {
+    /// One ring pair a host; the replicas' ends have faults, for the time a plan is set.
+    fn new(deployment: &Deployment, seed: u64, faults: &FaultControl) -> Result<Self, RoleError> {
+        let mut wires = Self { hosts: Vec::new(), ports: Vec::new() };
+        for host in 0..=deployment.replicas {
+            let (host_end, switch_end) = ring::pair(ring::DEFAULT_CAPACITY)?;
+            let host_end: Box<dyn Link> = if host < deployment.replicas {
+                let seed = seed.wrapping_add(host as u64);
+                Box::new(Faults::new(host_end, seed, faults.clone()))
+            } else {
+                Box::new(host_end)
+            };
+            wires.hosts.push(Some(host_end));
+            let number = PortNumber(u16::try_from(host + 1)?);
+            wires.ports.push(Port { number, link: Box::new(switch_end) });
+        }
+        Ok(wires)
+    }
+
+    fn take_ports(&mut self) -> Vec<Port> {
+        core::mem::take(&mut self.ports)
+    }
+
+    fn take_host(&mut self, host: usize) -> Box<dyn Link> {
+        self.hosts[host].take().expect("each host is taken once")
+    }
+}

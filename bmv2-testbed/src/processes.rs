@@ -1,0 +1,398 @@
+//! One process a role: started, watched, and ended by who they are, not by name.
+//!
+//! What was started is written down with each process's start time, so that taking a deployment
+//! down, also after whoever brought it up was killed, ends only the very same processes.
+
+use crate::deployment::{Deployment, DeploymentError, Fabric};
+use crate::lab;
+use crate::roles::{identity, replica_name, state_folder};
+use crate::status;
+use replica::driver::{StateError, StateFile};
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The file that lists a deployment's processes.
+const FILE: &str = "processes.json";
+/// How long a deployment may take to be ready.
+const READY: Duration = Duration::from_secs(30);
+/// How long a process may take to end by itself.
+const GRACE: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// A deployment that did not come up or go down.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// A process could not be started.
+    #[error("cannot start {name}: {source}")]
+    Start {
+        /// The role.
+        name: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A process ended before the deployment was ready.
+    #[error("{name} ended with {status} before the deployment was ready; its log {log} ends with:\n{tail}")]
+    Ended {
+        /// The role.
+        name: String,
+        /// Its exit status.
+        status: String,
+        /// Its log.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// Something was never ready.
+    #[error("{name} was not ready within {READY:?}: {state}; its log is {log}")]
+    NotReady {
+        /// The role.
+        name: String,
+        /// What it last said.
+        state: String,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// The file system refused.
+    #[error("cannot {operation} {path}: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// No deployment there.
+    #[error("{path} holds no deployment that was brought up")]
+    NoDeployment {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The deployment's file.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
+    /// A replica's state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Namespaces or bmv2.
+    #[error(transparent)]
+    Netns(#[from] lab::LabError),
+}
+
+/// A process that was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// Its role: `s1`, `controller`, `r0`, …, `front`, or `embedded`.
+    pub name: String,
+    /// Its process id.
+    pub pid: i32,
+    /// When it started, in the kernel's units: with the pid, its identity.
+    pub start_time: u64,
+}
+
+impl Started {
+    /// Whether this very process still runs.
+    pub fn is_running(&self) -> bool {
+        start_time(self.pid) == Some(self.start_time)
+    }
+
+    fn signal(&self, signal: Signal) {
+        if self.is_running()
+            && let Some(pid) = Pid::from_raw(self.pid)
+        {
+            // It may end in this very moment: then there is nothing to do.
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+/// A running deployment.
+pub struct Processes {
+    deployment: Deployment,
+    children: Vec<(Started, Child)>,
+    lab: Option<lab::Lab>,
+}
+
+/// Starts every role of `deployment` with `program`, the `downbeat` binary, and waits until it
+/// serves. On failure everything that was started is ended.
+pub fn up(deployment: Deployment, program: &Path) -> Result<Processes, ProcessError> {
+    deployment.write()?;
+    if deployment.fabric != Fabric::Embedded {
+        for index in 0..deployment.replicas {
+            let folder = state_folder(&deployment, index);
+            StateFile::format(&folder, &identity(&deployment, index))?;
+        }
+    }
+    let mut processes = Processes { deployment, children: Vec::new(), lab: None };
+    match processes.start_all(program).and_then(|()| processes.wait_until_ready()) {
+        Ok(()) => Ok(processes),
+        Err(error) => {
+            processes.end();
+            Err(error)
+        }
+    }
+}
+
+impl Processes {
+    /// The deployment.
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// What runs.
+    pub fn started(&self) -> impl Iterator<Item = &Started> {
+        self.children.iter().map(|(started, _)| started)
+    }
+
+    /// Leaves the processes running; [`down`] ends them.
+    pub fn leave(mut self) {
+        self.children.clear();
+        if let Some(lab) = self.lab.take() {
+            lab.leave();
+        }
+    }
+
+    /// The processes that have ended, with their exit statuses.
+    pub fn ended(&mut self) -> Vec<(String, String)> {
+        let ended = |(started, child): &mut (Started, Child)| {
+            let status = child.try_wait().ok()??;
+            Some((started.name.clone(), status.to_string()))
+        };
+        self.children.iter_mut().filter_map(ended).collect()
+    }
+
+    /// Ends every process and takes away what was made for them.
+    pub fn end(&mut self) {
+        let started: Vec<_> = self.children.iter().map(|(started, _)| started.clone()).collect();
+        end_all(&started, &mut |name| {
+            self.children
+                .iter_mut()
+                .filter(|(started, _)| started.name == name)
+                .all(|(_, child)| matches!(child.try_wait(), Ok(Some(_)) | Err(_)))
+        });
+        self.children.clear();
+        if let Some(lab) = self.lab.take() {
+            // What could not be removed stays in the manifest for `down`.
+            let _ = lab.down();
+        }
+        let _ = fs::remove_file(self.deployment.folder.join(FILE));
+    }
+
+    fn start_all(&mut self, program: &Path) -> Result<(), ProcessError> {
+        let file = self.deployment.folder.join(crate::deployment::FILE);
+        let argument = format!("--deployment={}", file.display());
+        if self.deployment.fabric == Fabric::Embedded {
+            return self.start("embedded", program, &["embedded", &argument], None);
+        }
+        self.start_fabric()?;
+        let namespaces = self.lab.as_ref().map(|lab| {
+            let hosts = (0..=self.deployment.replicas).map(|index| lab.host_namespace(index).to_owned());
+            (lab.switch_namespace().to_owned(), hosts.collect::<Vec<_>>())
+        });
+        let switch = namespaces.as_ref().map(|(switch, _)| switch.as_str());
+        let host = |index: usize| namespaces.as_ref().map(|(_, hosts)| hosts[index].as_str());
+        if self.deployment.fabric != Fabric::Bmv2 {
+            self.start("s1", program, &["switch", &argument], switch)?;
+        }
+        self.start("controller", program, &["controller", &argument], switch)?;
+        for index in 0..self.deployment.replicas {
+            let which = format!("--index={index}");
+            let arguments = ["replica", &argument, &which];
+            self.start(&replica_name(index), program, &arguments, host(index))?;
+        }
+        let front = self.deployment.front_host();
+        self.start("front", program, &["front", &argument], host(front))
+    }
+
+    /// Namespaces, and bmv2 where it is the switch.
+    fn start_fabric(&mut self) -> Result<(), ProcessError> {
+        if !matches!(self.deployment.fabric, Fabric::Netns | Fabric::Bmv2) {
+            return Ok(());
+        }
+        self.lab = Some(lab::up_for(&self.deployment)?);
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        name: &str,
+        program: &Path,
+        arguments: &[&str],
+        namespace: Option<&str>,
+    ) -> Result<(), ProcessError> {
+        let log_path = self.log(name);
+        let log = File::create(&log_path)
+            .map_err(|source| ProcessError::Io { operation: "create", path: log_path, source })?;
+        let error = |source| ProcessError::Start { name: name.to_owned(), source };
+        let errors = log.try_clone().map_err(error)?;
+        let mut command = match (namespace, &self.lab) {
+            (Some(namespace), Some(lab)) => lab.command_in(namespace, program),
+            _ => Command::new(program),
+        };
+        let child = command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            // A group of its own: Ctrl-C at the terminal is for whoever brought this up, who
+            // then ends the roles in order.
+            .process_group(0)
+            .spawn()
+            .map_err(error)?;
+        let pid = i32::try_from(child.id()).expect("a pid is positive and small");
+        let start_time = start_time(pid).unwrap_or(0);
+        self.children.push((Started { name: name.to_owned(), pid, start_time }, child));
+        self.write_list()
+    }
+
+    fn write_list(&self) -> Result<(), ProcessError> {
+        let path = self.deployment.folder.join(FILE);
+        let list: Vec<_> = self.started().collect();
+        let text = serde_json::to_string_pretty(&list).expect("plain data");
+        fs::write(&path, text + "\n")
+            .map_err(|source| ProcessError::Io { operation: "write", path, source })
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.deployment.folder.join(format!("{name}.log"))
+    }
+
+    /// Polls every role until all serve.
+    fn wait_until_ready(&mut self) -> Result<(), ProcessError> {
+        let deadline = Instant::now() + READY;
+        for name in roles(&self.deployment) {
+            loop {
+                let said = status::ask(&self.deployment.socket(&name));
+                if is_ready(&said) {
+                    break;
+                }
+                if let Some((name, status)) = self.ended().pop() {
+                    let log = self.log(&name);
+                    let tail = tail_of(&log);
+                    return Err(ProcessError::Ended { name, status, log, tail });
+                }
+                if Instant::now() >= deadline {
+                    let log = self.log(&name);
+                    return Err(ProcessError::NotReady { name, state: said.to_string(), log });
+                }
+                thread::park_timeout(LOOK_AGAIN);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The roles that answer on a control socket.
+pub fn roles(deployment: &Deployment) -> Vec<String> {
+    let mut roles = Vec::new();
+    if deployment.fabric != Fabric::Bmv2 {
+        roles.push("s1".to_owned());
+    }
+    roles.push("controller".to_owned());
+    roles.extend((0..deployment.replicas).map(replica_name));
+    roles.push("front".to_owned());
+    roles
+}
+
+fn is_ready(said: &Value) -> bool {
+    let ready = ["serving", "verified", "normal", "reconciling", "recovering"];
+    said["state"].as_str().is_some_and(|state| ready.contains(&state))
+}
+
+/// What `folder`'s deployment has started, still running or not.
+pub fn started(folder: &Path) -> Result<Vec<Started>, ProcessError> {
+    let path = folder.join(FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(ProcessError::NoDeployment { path: folder.into() });
+        }
+        Err(source) => return Err(ProcessError::Io { operation: "read", path, source }),
+    };
+    serde_json::from_str(&text).map_err(|error| ProcessError::Io {
+        operation: "read",
+        path,
+        source: error.into(),
+    })
+}
+
+/// Ends the deployment in `folder`, whoever brought it up. Returns what was still running.
+pub fn down(folder: &Path) -> Result<Vec<Started>, ProcessError> {
+    let all = started(folder)?;
+    let running: Vec<_> = all.into_iter().filter(Started::is_running).collect();
+    end_all(&running, &mut |_| false);
+    lab::down_by_manifest(folder)?;
+    let path = folder.join(FILE);
+    fs::remove_file(&path)
+        .map_err(|source| ProcessError::Io { operation: "remove", path, source })?;
+    Ok(running)
+}
+
+/// Asks each process to end, in reverse order of their start; kills those that do not in time.
+/// `reaped` says whether a child of this process has ended and been waited for.
+fn end_all(started: &[Started], reaped: &mut dyn FnMut(&str) -> bool) {
+    for process in started.iter().rev() {
+        process.signal(Signal::TERM);
+    }
+    let deadline = Instant::now() + GRACE;
+    for process in started.iter().rev() {
+        while !reaped(&process.name) && process.is_running() && !is_zombie(process.pid) {
+            if Instant::now() >= deadline {
+                process.signal(Signal::KILL);
+            }
+            thread::park_timeout(LOOK_AGAIN);
+        }
+    }
+}
+
+/// Fields of `/proc/<pid>/stat` after the name, which may hold spaces and brackets itself.
+fn stat_fields(pid: i32) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(") ")?;
+    Some(fields.split(' ').map(str::to_owned).collect())
+}
+
+/// Field 22 of `/proc/<pid>/stat`: when the process started.
+fn start_time(pid: i32) -> Option<u64> {
+    stat_fields(pid)?.get(19)?.parse().ok()
+}
+
+fn is_zombie(pid: i32) -> bool {
+    stat_fields(pid).is_none_or(|fields| fields[0] == "Z")
+}
+
+/// The last lines of a log.
+fn tail_of(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    let from = lines.len().saturating_sub(10);
+    lines[from..].iter().map(|line| format!("  {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_start_time_too() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let me = Started { name: "me".into(), pid, start_time: start_time(pid).unwrap() };
+        assert!(me.is_running());
+        let other = Started { start_time: me.start_time + 1, ..me };
+        assert!(!other.is_running(), "another process with the same pid");
+    }
+
+    #[test]
+    fn a_folder_without_a_deployment_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(down(folder.path()), Err(ProcessError::NoDeployment { .. })));
+    }
+}

@@ -1,0 +1,101 @@
+//! The roles of a deployment, each a function of the deployment file: what a role's process runs,
+//! and what the embedded form puts on threads.
+
+mod controller_role;
+mod front;
+mod replica_role;
+mod switch_role;
+
+pub use controller_role::{ControllerState, control, run_controller};
+pub use front::{FrontInfo, front_node, run_front, serve_front};
+pub use replica_role::{
+    Bulk, identity, replica_name, replica_node, report, run_replica, state_folder,
+};
+pub use switch_role::{run_switch, serve_p4runtime};
+
+use crate::deployment::{Deployment, Fabric, host_address, host_mac};
+use link::endpoint::{FrameSettings, Neighbours, SocketSettings};
+use link::tunnel::TunnelLink;
+use link::{Endpoint, FrameEndpoint, Link, Node, SocketEndpoint, StopFlag, WaitPolicy};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::error::Error;
+use std::io;
+use std::os::fd::AsFd;
+use std::thread;
+
+/// What ends a role before it was told to stop.
+pub type RoleError = Box<dyn Error + Send + Sync>;
+
+/// A host's endpoint over a link that carries its frames.
+pub fn frame_endpoint<L: Link + 'static>(
+    deployment: &Deployment,
+    host: usize,
+    link: L,
+) -> Result<Box<dyn Endpoint>, RoleError> {
+    let topology = deployment.topology()?;
+    let settings = FrameSettings {
+        address: host_address(host),
+        mac: host_mac(&topology, host),
+        mtu: deployment.mtu(),
+        neighbours: Neighbours::Arp,
+    };
+    Ok(Box::new(FrameEndpoint::new(link, settings)?))
+}
+
+/// A host's endpoint in a process of its own.
+fn process_endpoint(deployment: &Deployment, host: usize) -> Result<Box<dyn Endpoint>, RoleError> {
+    match deployment.fabric {
+        Fabric::Tunnel => {
+            let tunnel = deployment.tunnels[host];
+            frame_endpoint(deployment, host, TunnelLink::open(tunnel.host, tunnel.switch)?)
+        }
+        Fabric::Netns | Fabric::Bmv2 => {
+            let address = host_address(host);
+            let settings = SocketSettings {
+                mtu: deployment.mtu(),
+                multicast_from: Some(address.ip),
+                ..SocketSettings::default()
+            };
+            Ok(Box::new(SocketEndpoint::bind(address, &settings)?))
+        }
+        Fabric::Embedded => Err("the embedded fabric has no processes of its own".into()),
+    }
+}
+
+/// Runs a node on this thread until `stop`.
+fn run_here(node: Box<dyn Node>, stop: &StopFlag) -> Result<(), RoleError> {
+    link::run(&mut [node], stop, WaitPolicy::Block)?;
+    Ok(())
+}
+
+/// Nodes on a thread of their own; raises `stop` when one fails, so that nobody waits for it.
+pub(crate) fn spawn(
+    name: &str,
+    mut nodes: Vec<Box<dyn Node>>,
+    stop: &StopFlag,
+    policy: WaitPolicy,
+) -> io::Result<thread::JoinHandle<Result<(), link::RunError>>> {
+    let stop = stop.clone();
+    thread::Builder::new().name(name.into()).spawn(move || {
+        let outcome = link::run(&mut nodes, &stop, policy);
+        stop.stop();
+        outcome
+    })
+}
+
+/// Ends when `stop` is raised.
+pub(crate) async fn stopped(stop: StopFlag) {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    // A thread that sleeps on the flag's descriptor: the flag is not tied to any runtime.
+    let watcher = thread::Builder::new().name("stop-watch".into()).spawn(move || {
+        let mut waiting = [PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN)];
+        while !stop.is_raised() {
+            // A signal may end the wait early; the loop looks again.
+            let _ = poll(&mut waiting, None);
+        }
+        let _ = sender.send(());
+    });
+    if watcher.is_ok() {
+        let _ = receiver.await;
+    }
+}

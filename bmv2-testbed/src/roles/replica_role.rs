@@ -1,0 +1,106 @@
+//! A replica: the protocol's core with the key-value store, on its endpoint.
+
+use super::{RoleError, process_endpoint, run_here};
+use crate::deployment::{Deployment, GROUP, ProtocolName};
+use crate::status;
+use apps::kv::Kv;
+use link::{Clock, Endpoint, Inbox, Node, StopFlag};
+use replica::driver::{
+    Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk,
+};
+use replica::history::DEFAULT_RETAINED_BYTES;
+use replica::spec_paxos::{Config, SpecPaxos};
+use replica::unreplicated::Unreplicated;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+use wire::message::Reply;
+use wire::{GroupId, ReplicaId, STAMP_LEN};
+
+/// How long the operator's question may take.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A sender and an inbox for bulk messages.
+pub type Bulk = (Box<dyn BulkSender>, Inbox<Vec<u8>>);
+
+/// A replica on its first boot, or one that has run before.
+pub fn replica_node(
+    deployment: &Deployment,
+    index: usize,
+    endpoint: Box<dyn Endpoint>,
+    bulk: Bulk,
+    store: Option<(StateFile, Boot)>,
+) -> Result<(Box<dyn Node>, ReplicaHandle), RoleError> {
+    let me = replica_id(index);
+    let overhead = STAMP_LEN + Reply::OVERHEAD;
+    let machine = Kv::with_reply_limit(endpoint.payload_limit().saturating_sub(overhead))?;
+    let (store, boot) = store.map_or((None, Boot::First), |(store, boot)| (Some(store), boot));
+    let now = Clock.now();
+    let group = deployment.group();
+    match deployment.protocol {
+        ProtocolName::SpecPaxos => {
+            let config = Config::new(me, deployment.quorum());
+            let core = match boot {
+                Boot::First => SpecPaxos::format(config, machine, now),
+                Boot::Again(persisted) => SpecPaxos::restart(config, machine, now, persisted),
+            };
+            let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
+            Ok((Box::new(node), handle))
+        }
+        ProtocolName::Unreplicated => {
+            let core = Unreplicated::new(machine, true, DEFAULT_RETAINED_BYTES);
+            let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
+            Ok((Box::new(node), handle))
+        }
+    }
+}
+
+/// Whose state a replica's folder holds.
+pub fn identity(deployment: &Deployment, index: usize) -> Identity {
+    Identity {
+        group: GroupId(GROUP.into()),
+        replica: replica_id(index),
+        protocol: deployment.protocol.name().into(),
+    }
+}
+
+/// Where a replica keeps its state.
+pub fn state_folder(deployment: &Deployment, index: usize) -> PathBuf {
+    deployment.folder.join(format!("r{index}"))
+}
+
+/// The name of a replica's control socket, log and process.
+pub fn replica_name(index: usize) -> String {
+    format!("r{index}")
+}
+
+/// A replica's process: until `stop`.
+pub fn run_replica(deployment: &Deployment, index: usize, stop: &StopFlag) -> Result<(), RoleError> {
+    if index >= deployment.replicas {
+        let last = deployment.replicas - 1;
+        return Err(format!("there is no replica {index}, valid are 0 to {last}").into());
+    }
+    let identity = identity(deployment, index);
+    let store = StateFile::open(&state_folder(deployment, index), identity)?;
+    let endpoint = process_endpoint(deployment, index)?;
+    let group = GroupId(GROUP.into());
+    let (me, listen) = (replica_id(index), deployment.bulk[index]);
+    let (sender, inbox) = TcpBulk::open(group, me, listen, &deployment.bulk, stop)?;
+    let bulk: Bulk = (Box::new(sender), inbox);
+    let (node, handle) = replica_node(deployment, index, endpoint, bulk, Some(store))?;
+    let socket = deployment.socket(&replica_name(index));
+    status::serve(&socket, stop, move || report(&handle))?;
+    run_here(node, stop)
+}
+
+/// What the replica behind `handle` says of itself.
+pub fn report(handle: &ReplicaHandle) -> serde_json::Value {
+    match handle.status(PATIENCE) {
+        Ok(report) => status::of_replica(&report),
+        Err(error) => json!({ "state": "unreachable", "reason": error.to_string() }),
+    }
+}
+
+fn replica_id(index: usize) -> ReplicaId {
+    ReplicaId(u8::try_from(index).expect("a group has at most 15 replicas"))
+}

@@ -1,0 +1,143 @@
+//! How a role tells what it is doing: one JSON object per connection on a Unix socket in the
+//! deployment's folder. Sockets are files, so this works across network namespaces.
+
+use link::StopFlag;
+use rustix::event::{PollFd, PollFlags, poll};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+/// How long a role has to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest answer.
+const ANSWER_LIMIT: u64 = 1 << 20;
+
+/// A socket that cannot be opened or does not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {path}: {source}")]
+pub struct StatusError {
+    operation: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Answers everyone who connects to `path` with what `report` returns, until `stop`.
+pub fn serve(
+    path: &Path,
+    stop: &StopFlag,
+    report: impl Fn() -> Value + Send + 'static,
+) -> Result<thread::JoinHandle<()>, StatusError> {
+    let error = |operation| {
+        let path = path.to_path_buf();
+        move |source| StatusError { operation, path, source }
+    };
+    // The name is left over when the process was killed; nobody can be listening on it then.
+    let _ = fs::remove_file(path);
+    let listener = UnixListener::bind(path).map_err(error("listen on"))?;
+    listener.set_nonblocking(true).map_err(error("listen on"))?;
+    let stop = stop.clone();
+    let path = path.to_path_buf();
+    let work = move || {
+        while !stop.is_raised() {
+            let mut waiting = [
+                PollFd::from_borrowed_fd(listener.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
+            ];
+            if poll(&mut waiting, None).is_ok()
+                && let Ok((stream, _)) = listener.accept()
+            {
+                // Whoever asked may have gone.
+                let _ = answer(stream, &report());
+            }
+        }
+        let _ = fs::remove_file(path);
+    };
+    let builder = thread::Builder::new().name("status".into());
+    builder.spawn(work).map_err(|source| StatusError {
+        operation: "start a thread for",
+        path: PathBuf::new(),
+        source,
+    })
+}
+
+fn answer(mut stream: UnixStream, report: &Value) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(format!("{report}\n").as_bytes())
+}
+
+/// Asks the role behind `path`; a role that does not answer is reported as such.
+pub fn ask(path: &Path) -> Value {
+    match read(path) {
+        Ok(value) => value,
+        Err(error) => json!({ "state": "unreachable", "reason": error.to_string() }),
+    }
+}
+
+fn read(path: &Path) -> io::Result<Value> {
+    let stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut text = String::new();
+    stream.take(ANSWER_LIMIT).read_to_string(&mut text)?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// A replica's state as operators see it.
+pub fn of_replica(report: &replica::driver::Report) -> Value {
+    let status = report.status;
+    let counters = status.counters;
+    json!({
+        "state": status.mode.word(),
+        "replica": status.replica.0,
+        "view": status.view.0,
+        "slot": status.last_speculative.0,
+        "committed": status.last_committed.0,
+        "hash": hex(&status.hash.0),
+        "digest": hex(&status.digest.0),
+        "executed": counters.executed,
+        "rolled_back": counters.rolled_back,
+        "view_changes": counters.view_changes,
+        "deferred": counters.deferred,
+        "resent": counters.resent,
+        "dropped": {
+            "unstamped": counters.unstamped,
+            "stale": counters.stale,
+            "deferred": counters.deferred_dropped,
+            "rejected": counters.rejected,
+            "bad_stamp": report.node.bad_stamp,
+            "other_group": report.node.other_group,
+            "bad_message": report.node.bad_message,
+            "wrong_channel": report.node.wrong_channel,
+            "bulk": report.node.bulk_dropped,
+            "link": report.link.drops.total(),
+        },
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_answers_until_it_is_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r0.sock");
+        let stop = StopFlag::new().unwrap();
+        let server = serve(&path, &stop, || json!({ "state": "normal" })).unwrap();
+        assert_eq!(ask(&path), json!({ "state": "normal" }));
+        assert_eq!(ask(&path), json!({ "state": "normal" }));
+        stop.stop();
+        server.join().unwrap();
+        assert_eq!(ask(&path)["state"], "unreachable");
+        assert!(!path.exists());
+    }
+}

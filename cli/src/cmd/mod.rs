@@ -1,0 +1,11 @@
+//! One file a verb.
+
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod down;
+pub(crate) mod kv;
+pub(crate) mod p4;
+pub(crate) mod roles;
+pub(crate) mod status;
+pub(crate) mod up;

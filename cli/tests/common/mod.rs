@@ -1,0 +1,160 @@
+//! The binary in a folder of its own, and deployments that end with their test.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The binary, ready to run in `folder` with nothing from the environment's settings.
+pub fn downbeat(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_downbeat"));
+    command.current_dir(folder);
+    for (name, _) in std::env::vars() {
+        if name.starts_with("DOWNBEAT_") && name != "DOWNBEAT_BMV2" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs the binary to its end.
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
+    downbeat(folder).args(arguments).output().expect("the binary runs")
+}
+
+/// Standard output, with everything shown when the exit code is another than expected.
+pub fn output(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let output = run(folder, arguments);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{text}\n{errors}");
+    text
+}
+
+/// The last line of standard output as JSON.
+pub fn json(folder: &Path, arguments: &[&str], code: i32) -> Value {
+    let text = output(folder, arguments, code);
+    serde_json::from_str(text.lines().last().expect("a line")).expect("JSON")
+}
+
+/// Says on the real standard error that a part of the suite did not run.
+pub fn skip(what: &str, how: &str) {
+    let _ = writeln!(std::io::stderr(), "skip: {what}: {how}");
+}
+
+/// Whether a program is in the path.
+pub fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// A detached deployment; taken down when dropped.
+pub struct Deployment {
+    /// The folder it was brought up in.
+    pub folder: tempfile::TempDir,
+    /// Port of its front door.
+    pub resp: u16,
+}
+
+impl Deployment {
+    /// `downbeat up --detach` with these flags.
+    pub fn up(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut arguments = vec!["up", "--detach", "--resp-port=0", "--json"];
+        arguments.extend(flags);
+        let up = json(folder.path(), &arguments, 0);
+        let resp = up["resp"].as_str().expect("an address");
+        let resp = resp.rsplit(':').next().expect("a port").parse().expect("a port");
+        Self { folder, resp }
+    }
+
+    /// `downbeat status --json`.
+    pub fn status(&self) -> Value {
+        json(self.folder.path(), &["status", "--json"], 0)
+    }
+
+    /// The fields of every replica that says it is normal.
+    pub fn normal_replicas(&self) -> Vec<Value> {
+        let status = self.status();
+        let roles = status["roles"].as_object().expect("roles").clone();
+        roles
+            .into_iter()
+            .filter(|(name, said)| name.starts_with('r') && said["state"] == "normal")
+            .map(|(_, said)| said)
+            .collect()
+    }
+
+    /// Waits until `expected` replicas are normal with everything committed, and returns their
+    /// digests.
+    pub fn settled_digests(&self, expected: usize) -> Vec<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let replicas = self.normal_replicas();
+            let settled = replicas.iter().all(|r| r["slot"] == r["committed"])
+                && replicas.windows(2).all(|pair| pair[0]["hash"] == pair[1]["hash"]);
+            if settled && replicas.len() == expected {
+                let digest = |r: &Value| r["digest"].as_str().expect("a digest").to_owned();
+                return replicas.iter().map(digest).collect();
+            }
+            assert!(Instant::now() < deadline, "replicas did not settle: {:#}", self.status());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// Runs a program of redis-tools against the front door.
+    pub fn redis(&self, program: &str, arguments: &[&str]) -> Output {
+        let port = self.resp.to_string();
+        Command::new(program).args(["-p", &port]).args(arguments).output().expect("it runs")
+    }
+
+    /// The folder of the deployment itself.
+    pub fn run_folder(&self) -> PathBuf {
+        self.folder.path().join("runs/up")
+    }
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        let down = run(self.folder.path(), &["down"]);
+        if !std::thread::panicking() {
+            assert!(down.status.success(), "{}", String::from_utf8_lossy(&down.stderr));
+        }
+    }
+}
+
+/// A tiny RESP client: enough to tell an answer from an error.
+pub struct Resp(TcpStream);
+
+impl Resp {
+    /// Connects to a front door.
+    pub fn connect(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self(stream)
+    }
+
+    /// Sends a command as an inline one and returns the first line of the answer.
+    pub fn ask(&mut self, command: &str) -> String {
+        self.0.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+        self.line()
+    }
+
+    /// One line, without its end.
+    pub fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while !line.ends_with(b"\r\n") {
+            assert_eq!(self.0.read(&mut byte).unwrap(), 1, "closed after {line:?}");
+            line.push(byte[0]);
+        }
+        line.truncate(line.len() - 2);
+        String::from_utf8(line).unwrap()
+    }
+}

@@ -1,0 +1,178 @@
+//! Deployments that stay: real processes, real clients, kill -9.
+
+mod common;
+
+use common::{Deployment, PATIENCE, Resp, has, json, output, skip};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const REDIS: &str = "apt install redis-tools";
+
+fn kill_9(pid: u64) {
+    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    assert!(killed.success());
+}
+
+/// Sets keys one by one through one connection; returns how many were acknowledged.
+fn set_keys(resp: u16, from: u32, to: u32) -> Duration {
+    let mut client = Resp::connect(resp);
+    let mut longest = Duration::ZERO;
+    for number in from..to {
+        let begun = Instant::now();
+        assert_eq!(client.ask(&format!("SET key{number} value{number}")), "+OK");
+        longest = longest.max(begun.elapsed());
+    }
+    longest
+}
+
+fn expect_keys(resp: u16, to: u32) {
+    let mut client = Resp::connect(resp);
+    for number in 0..to {
+        let value = format!("value{number}");
+        assert_eq!(client.ask(&format!("GET key{number}")), format!("${}", value.len()));
+        assert_eq!(client.line(), value, "an acknowledged write is lost");
+    }
+}
+
+#[test]
+fn kv_and_status_and_down() {
+    let deployment = Deployment::up(&[]);
+    let folder = deployment.folder.path();
+    assert_eq!(output(folder, &["kv", "put", "a", "1"], 0), "OK\n");
+    assert_eq!(output(folder, &["kv", "get", "a"], 0), "1\n");
+    assert_eq!(output(folder, &["kv", "incr", "a"], 0), "2\n");
+    output(folder, &["kv", "cas", "a", "7", "8"], 1);
+    assert_eq!(output(folder, &["kv", "cas", "a", "2", "8"], 0), "OK\n");
+    assert_eq!(output(folder, &["kv", "del", "a"], 0), "1\n");
+    output(folder, &["kv", "get", "a"], 1);
+    let digests = deployment.settled_digests(3);
+    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+    let text = output(folder, &["status"], 0);
+    assert!(text.contains("controller") && text.contains("verified"), "{text}");
+    let ended = json(folder, &["down", "--json"], 0);
+    assert_eq!(ended["ended"], serde_json::json!(["embedded"]));
+    output(folder, &["down"], 2);
+    // Dropping takes down again: give it something to take down.
+    let again = json(folder, &["up", "--detach", "--resp-port=0", "--json"], 0);
+    assert_eq!(again["fabric"], "embedded");
+}
+
+#[test]
+fn redis_tools_over_tunnels() {
+    if !has("redis-benchmark") {
+        return skip("redis-cli and redis-benchmark over tunnels", REDIS);
+    }
+    let deployment = Deployment::up(&["--fabric=tunnel"]);
+    let cli = |arguments: &[&str]| {
+        let output = deployment.redis("redis-cli", arguments);
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    assert_eq!(cli(&["set", "a", "1"]), "OK");
+    assert_eq!(cli(&["get", "a"]), "1");
+    assert_eq!(cli(&["incr", "a"]), "2");
+    assert_eq!(cli(&["expire", "a", "100"]), "1");
+    assert!((99..=100).contains(&cli(&["ttl", "a"]).parse::<i32>().unwrap()));
+    assert_eq!(cli(&["-3", "hset", "h", "f", "v"]), "1");
+    assert!(cli(&["nosuch"]).starts_with("ERR unknown command"));
+    let benchmark = [
+        "-t", "set,get,incr,lpush,hset", "-n", "5000", "-c", "50", "-P", "16", "-q",
+    ];
+    let output = deployment.redis("redis-benchmark", &benchmark);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !text.contains("Error"), "{text}{errors}");
+    assert_eq!(text.matches("requests per second").count(), 5, "{text}{errors}");
+    let digests = deployment.settled_digests(3);
+    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+}
+
+#[test]
+fn a_replica_killed_under_load_loses_nothing() {
+    let deployment = Deployment::up(&["--fabric=tunnel"]);
+    let resp = deployment.resp;
+    set_keys(resp, 0, 200);
+    let status = deployment.status();
+    // The leader of view 0: the others must notice and go on without it.
+    kill_9(status["roles"]["r0"]["pid"].as_u64().unwrap());
+    let longest = set_keys(resp, 200, 400);
+    assert!(longest < PATIENCE, "{longest:?}");
+    expect_keys(resp, 400);
+    let digests = deployment.settled_digests(2);
+    assert_eq!(digests[0], digests[1]);
+    assert_eq!(deployment.status()["roles"]["r0"]["state"], "unreachable");
+}
+
+#[test]
+fn a_restarted_replica_votes_for_nothing_and_says_so() {
+    let deployment = Deployment::up(&["--fabric=tunnel"]);
+    set_keys(deployment.resp, 0, 20);
+    kill_9(deployment.status()["roles"]["r2"]["pid"].as_u64().unwrap());
+    set_keys(deployment.resp, 20, 40);
+    let file = deployment.run_folder().join("deployment.json");
+    let mut restarted = common::downbeat(deployment.folder.path())
+        .args(["replica", "--index=2"])
+        .arg(format!("--deployment={}", file.display()))
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while deployment.status()["roles"]["r2"]["state"] != "recovering" {
+        assert!(Instant::now() < deadline, "{:#}", deployment.status());
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    set_keys(deployment.resp, 40, 60);
+    expect_keys(deployment.resp, 60);
+    let r2 = &deployment.status()["roles"]["r2"];
+    assert_eq!((&r2["state"], &r2["executed"]), (&"recovering".into(), &0.into()));
+    restarted.kill().unwrap();
+    restarted.wait().unwrap();
+}
+
+#[test]
+fn a_switch_that_restarts_empty_is_filled_again_with_a_fresh_term() {
+    let deployment = Deployment::up(&["--fabric=tunnel"]);
+    set_keys(deployment.resp, 0, 20);
+    let before = deployment.status();
+    let term = before["roles"]["controller"]["term"].as_u64().unwrap();
+    kill_9(before["roles"]["s1"]["pid"].as_u64().unwrap());
+    let file = deployment.run_folder().join("deployment.json");
+    let mut switch = common::downbeat(deployment.folder.path())
+        .arg("switch")
+        .arg(format!("--deployment={}", file.display()))
+        .spawn()
+        .unwrap();
+    set_keys(deployment.resp, 20, 40);
+    expect_keys(deployment.resp, 40);
+    let after = deployment.status()["roles"]["controller"]["term"].as_u64().unwrap();
+    assert!(after > term, "term {after} after {term}");
+    switch.kill().unwrap();
+    switch.wait().unwrap();
+}
+
+#[test]
+fn namespaces_with_our_switch() {
+    if !rustix::process::geteuid().is_root() || !has("ip") || !has("ethtool") {
+        return skip("up --fabric=netns", "run as root with iproute2 and ethtool installed");
+    }
+    on_namespaces("netns");
+}
+
+#[test]
+fn namespaces_with_bmv2() {
+    if !rustix::process::geteuid().is_root() || !has("simple_switch_grpc") {
+        let how = "run as root with bmv2's simple_switch_grpc in the path, \
+                   see https://github.com/p4lang/behavioral-model";
+        return skip("up --fabric=bmv2", how);
+    }
+    on_namespaces("bmv2");
+}
+
+fn on_namespaces(fabric: &str) {
+    let deployment = Deployment::up(&[&format!("--fabric={fabric}")]);
+    set_keys(deployment.resp, 0, 100);
+    expect_keys(deployment.resp, 100);
+    let digests = deployment.settled_digests(3);
+    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+    kill_9(deployment.status()["roles"]["r1"]["pid"].as_u64().unwrap());
+    set_keys(deployment.resp, 100, 150);
+    expect_keys(deployment.resp, 150);
+}

@@ -1,0 +1,97 @@
+//! What callers hold: clone it, call it from any thread or task.
+
+use crate::core::{Answer, Divergence};
+use crate::runtime::Statistics;
+use link::InboxSender;
+use link::inbox::InboxError;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// An operation on its way to the node.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) operation: Vec<u8>,
+    pub(crate) answer: oneshot::Sender<Result<Answer, CallError>>,
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// It does not fit a packet; nothing was sent.
+    #[error("an operation of {size} bytes is over the limit of {limit} bytes of one packet")]
+    TooLarge {
+        /// Its bytes.
+        size: usize,
+        /// Bytes that fit.
+        limit: usize,
+    },
+    /// Too many calls wait already; nothing was sent.
+    #[error("too many calls are waiting for the group; try again later")]
+    Overloaded,
+    /// Asked again and again without an answer. It may have taken effect, or may still.
+    #[error("the group did not answer in time; whether the operation took effect is unknown")]
+    OutcomeUnknown,
+    /// Replicas with equal logs answered differently.
+    #[error(transparent)]
+    Divergence(Divergence),
+    /// The client's own thread is gone.
+    #[error("the client has been shut down")]
+    Closed,
+}
+
+/// A handle on the client node.
+#[derive(Clone, Debug)]
+pub struct Client {
+    sender: InboxSender<Submission>,
+    operation_limit: usize,
+    statistics: Arc<Statistics>,
+}
+
+impl Client {
+    pub(crate) fn new(
+        sender: InboxSender<Submission>,
+        operation_limit: usize,
+        statistics: Arc<Statistics>,
+    ) -> Self {
+        Self { sender, operation_limit, statistics }
+    }
+
+    /// Bytes of the longest operation.
+    pub fn operation_limit(&self) -> usize {
+        self.operation_limit
+    }
+
+    /// What happened so far.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// Has the group execute `operation` exactly once; retries until it is answered or the time
+    /// to give up has come.
+    pub async fn call(&self, operation: Vec<u8>) -> Result<Answer, CallError> {
+        let answers = self.submit(operation)?;
+        answers.await.unwrap_or(Err(CallError::Closed))
+    }
+
+    /// The same for threads without a runtime. Panics within an asynchronous one.
+    pub fn call_blocking(&self, operation: Vec<u8>) -> Result<Answer, CallError> {
+        let answers = self.submit(operation)?;
+        answers.blocking_recv().unwrap_or(Err(CallError::Closed))
+    }
+
+    fn submit(
+        &self,
+        operation: Vec<u8>,
+    ) -> Result<oneshot::Receiver<Result<Answer, CallError>>, CallError> {
+        let (size, limit) = (operation.len(), self.operation_limit);
+        if size > limit {
+            return Err(CallError::TooLarge { size, limit });
+        }
+        let (answer, answers) = oneshot::channel();
+        match self.sender.send(Submission { operation, answer }) {
+            Ok(()) => Ok(answers),
+            Err(InboxError::Full(_)) => Err(CallError::Overloaded),
+            Err(InboxError::Closed(_)) => Err(CallError::Closed),
+        }
+    }
+}
