@@ -1,31 +1,68 @@
-//! Temporary.
+//! A deployment's namespaces: which hosts there are, and bmv2 where it is the switch.
+
+use crate::deployment::{DEVICE_ID, Deployment, Fabric, host_ip, host_mac};
+use crate::netns::{
+    Bmv2, Bmv2Error, Bmv2Options, Bmv2Program, HostSpec, Lab, LabError, ProcessIdentity,
+};
 use std::path::Path;
-use std::process::Command;
-/// e
+
+/// Namespaces or bmv2 that could not be had.
 #[derive(Debug, thiserror::Error)]
-#[error("namespaces are not there yet")]
-pub struct LabError;
-/// l
-pub struct Lab;
-impl Lab {
-    /// p
-    pub fn preflight() -> Result<(), LabError> { Err(LabError) }
-    /// h
-    pub fn host_namespace(&self, _i: usize) -> &str { "" }
-    /// s
-    pub fn switch_namespace(&self) -> &str { "" }
-    /// c
-    pub fn command_in(&self, _n: &str, p: &Path) -> Command { Command::new(p) }
-    /// l
-    pub fn leave(self) {}
-    /// d
-    pub fn down(self) -> Result<(), LabError> { Ok(()) }
+pub enum FabricError {
+    /// Namespaces.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// bmv2.
+    #[error(transparent)]
+    Bmv2(#[from] Bmv2Error),
+    /// The topology.
+    #[error(transparent)]
+    Topology(#[from] controller::TopologyError),
 }
-/// u
-pub fn up_for(_d: &crate::Deployment) -> Result<Lab, LabError> { Err(LabError) }
-/// d
-pub fn down_by_manifest(_f: &Path) -> Result<(), LabError> { Ok(()) }
-/// f
-pub fn find_bmv2() -> Result<(), LabError> { Err(LabError) }
-/// s
-pub fn switch_interface(_n: u16) -> String { String::new() }
+
+/// Namespaces that are up, and what bmv2 said of its queues if it is the switch.
+pub struct Running {
+    /// The namespaces.
+    pub lab: Lab,
+    /// bmv2's process and a line about its queues.
+    pub bmv2: Option<(ProcessIdentity, String)>,
+}
+
+/// Brings up the namespaces of `deployment`, and bmv2 if it is the switch.
+pub fn up(deployment: &Deployment) -> Result<Running, FabricError> {
+    let topology = deployment.topology()?;
+    let hosts: Vec<_> = (0..=deployment.replicas)
+        .map(|index| HostSpec {
+            name: topology.hosts[index].name.clone(),
+            ip: host_ip(index).octets(),
+            prefix_length: 24,
+            mac: host_mac(&topology, index).0,
+            switch_port: topology.hosts[index].port.port,
+        })
+        .collect();
+    let lab = Lab::up(&deployment.name, &hosts, &deployment.folder)?;
+    if deployment.fabric != Fabric::Bmv2 {
+        return Ok(Running { lab, bmv2: None });
+    }
+    let options = Bmv2Options {
+        device_id: DEVICE_ID,
+        grpc_port: deployment.p4runtime.port(),
+        ..Bmv2Options::default()
+    };
+    let bmv2 = Bmv2::start(&lab, &Bmv2Program::find()?, &options)?;
+    let told = (bmv2.identity(), bmv2.queue_depth().to_string());
+    Ok(Running { lab, bmv2: Some(told) })
+}
+
+/// The namespace of a deployment's host, by its index.
+pub fn host_namespace(deployment: &Deployment, host: usize) -> String {
+    format!("db-{}-h{}", deployment.name, host + 1)
+}
+
+/// Takes away what `up` made in `folder`; a deployment without namespaces has nothing to take.
+pub fn down(folder: &Path) -> Result<(), LabError> {
+    match Lab::down_by_manifest(folder) {
+        Ok(_) | Err(LabError::NoManifest { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

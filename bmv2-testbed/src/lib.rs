@@ -4,7 +4,7 @@
 //! - [`roles`]: one function a role: switch, controller, replica, front door
 //! - [`embedded`]: all roles in this process, over in-process links
 //! - [`processes`]: one process a role, over UDP tunnels or in network namespaces
-//! - [`lab`]: namespaces, veth pairs and bmv2
+//! - [`netns`]: namespaces, veth pairs and bmv2; [`lab`]: a deployment's use of them
 //! - [`status`]: how a role tells what it is doing, and how that is asked for
 //!
 //! The same cores, the same controller and the same switch program run in every form.
@@ -13,6 +13,7 @@ pub mod artifacts;
 pub mod deployment;
 pub mod embedded;
 pub mod lab;
+pub mod netns;
 pub mod processes;
 pub mod roles;
 pub mod status;

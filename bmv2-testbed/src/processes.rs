@@ -5,6 +5,7 @@
 
 use crate::deployment::{Deployment, DeploymentError, Fabric};
 use crate::lab;
+use crate::netns;
 use crate::roles::{identity, replica_name, state_folder};
 use crate::status;
 use replica::driver::{StateError, StateFile};
@@ -84,7 +85,10 @@ pub enum ProcessError {
     State(#[from] StateError),
     /// Namespaces or bmv2.
     #[error(transparent)]
-    Netns(#[from] lab::LabError),
+    Fabric(#[from] lab::FabricError),
+    /// Taking namespaces away.
+    #[error(transparent)]
+    Netns(#[from] netns::LabError),
 }
 
 /// A process that was started.
@@ -118,7 +122,9 @@ impl Started {
 pub struct Processes {
     deployment: Deployment,
     children: Vec<(Started, Child)>,
-    lab: Option<lab::Lab>,
+    /// bmv2, which its namespaces' manifest owns.
+    bmv2: Option<Started>,
+    lab: Option<netns::Lab>,
 }
 
 /// Starts every role of `deployment` with `program`, the `downbeat` binary, and waits until it
@@ -131,7 +137,7 @@ pub fn up(deployment: Deployment, program: &Path) -> Result<Processes, ProcessEr
             StateFile::format(&folder, &identity(&deployment, index))?;
         }
     }
-    let mut processes = Processes { deployment, children: Vec::new(), lab: None };
+    let mut processes = Processes { deployment, children: Vec::new(), bmv2: None, lab: None };
     match processes.start_all(program).and_then(|()| processes.wait_until_ready()) {
         Ok(()) => Ok(processes),
         Err(error) => {
@@ -149,7 +155,7 @@ impl Processes {
 
     /// What runs.
     pub fn started(&self) -> impl Iterator<Item = &Started> {
-        self.children.iter().map(|(started, _)| started)
+        self.children.iter().map(|(started, _)| started).chain(&self.bmv2)
     }
 
     /// Leaves the processes running; [`down`] ends them.
@@ -194,7 +200,7 @@ impl Processes {
         }
         self.start_fabric()?;
         let namespaces = self.lab.as_ref().map(|lab| {
-            let hosts = (0..=self.deployment.replicas).map(|index| lab.host_namespace(index).to_owned());
+            let hosts = (0..self.deployment.replicas).map(|index| lab.host_namespace(index).to_owned());
             (lab.switch_namespace().to_owned(), hosts.collect::<Vec<_>>())
         });
         let switch = namespaces.as_ref().map(|(switch, _)| switch.as_str());
@@ -208,8 +214,9 @@ impl Processes {
             let arguments = ["replica", &argument, &which];
             self.start(&replica_name(index), program, &arguments, host(index))?;
         }
-        let front = self.deployment.front_host();
-        self.start("front", program, &["front", &argument], host(front))
+        // The front door listens where people are, outside of all namespaces; its endpoint is
+        // opened inside its host's.
+        self.start("front", program, &["front", &argument], None)
     }
 
     /// Namespaces, and bmv2 where it is the switch.
@@ -217,7 +224,16 @@ impl Processes {
         if !matches!(self.deployment.fabric, Fabric::Netns | Fabric::Bmv2) {
             return Ok(());
         }
-        self.lab = Some(lab::up_for(&self.deployment)?);
+        let lab::Running { lab, bmv2 } = lab::up(&self.deployment)?;
+        self.lab = Some(lab);
+        if let Some((identity, queues)) = bmv2 {
+            let path = self.log("s1");
+            fs::write(&path, queues + "\n")
+                .map_err(|source| ProcessError::Io { operation: "write", path, source })?;
+            let name = "s1".to_owned();
+            let netns::ProcessIdentity { pid, start_time, .. } = identity;
+            self.bmv2 = Some(Started { name, pid, start_time });
+        }
         Ok(())
     }
 
@@ -234,7 +250,7 @@ impl Processes {
         let error = |source| ProcessError::Start { name: name.to_owned(), source };
         let errors = log.try_clone().map_err(error)?;
         let mut command = match (namespace, &self.lab) {
-            (Some(namespace), Some(lab)) => lab.command_in(namespace, program),
+            (Some(namespace), Some(lab)) => lab.command_in(namespace, program)?,
             _ => Command::new(program),
         };
         let child = command
@@ -329,7 +345,7 @@ pub fn down(folder: &Path) -> Result<Vec<Started>, ProcessError> {
     let all = started(folder)?;
     let running: Vec<_> = all.into_iter().filter(Started::is_running).collect();
     end_all(&running, &mut |_| false);
-    lab::down_by_manifest(folder)?;
+    lab::down(folder)?;
     let path = folder.join(FILE);
     fs::remove_file(&path)
         .map_err(|source| ProcessError::Io { operation: "remove", path, source })?;

@@ -13,6 +13,8 @@ pub use replica_role::{
 };
 pub use switch_role::{run_switch, serve_p4runtime};
 
+use crate::lab;
+use crate::netns;
 use crate::deployment::{Deployment, Fabric, host_address, host_mac};
 use link::endpoint::{FrameSettings, Neighbours, SocketSettings};
 use link::tunnel::TunnelLink;
@@ -56,7 +58,13 @@ fn process_endpoint(deployment: &Deployment, host: usize) -> Result<Box<dyn Endp
                 multicast_from: Some(address.ip),
                 ..SocketSettings::default()
             };
-            Ok(Box::new(SocketEndpoint::bind(address, &settings)?))
+            let bind = || SocketEndpoint::bind(address, &settings);
+            let endpoint = if host == deployment.front_host() {
+                netns::inside(&lab::host_namespace(deployment, host), bind)?
+            } else {
+                bind()
+            };
+            Ok(Box::new(endpoint?))
         }
         Fabric::Embedded => Err("the embedded fabric has no processes of its own".into()),
     }

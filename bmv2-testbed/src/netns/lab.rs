@@ -80,7 +80,7 @@ impl Lab {
             })
             .and_then(|()| Entry::Ready.append(&folder));
         if let Err(up) = made {
-            return Err(match remove(&folder, &manifest, &tools.ip) {
+            return Err(match take_down(&folder, &manifest, &tools.ip) {
                 Ok(_) => up,
                 Err(down) => LabError::UpAndDown {
                     up: Box::new(up),
@@ -176,7 +176,27 @@ impl Lab {
     /// Ends the lab's processes and removes its links and namespaces.
     pub fn down(mut self) -> Result<Removed, LabError> {
         self.stays = true;
-        Self::down_by_manifest(&self.folder)
+        self.take_down()
+    }
+
+    /// Takes down this very lab. The file may be gone with its folder, or be of a later lab in the
+    /// same folder after somebody else took this one down; then what is known here must do, and
+    /// the processes are found by their token.
+    fn take_down(&self) -> Result<Removed, LabError> {
+        let _lock = lock()?;
+        let token = &self.tools.token;
+        let in_file = Manifest::read(&self.folder)?.filter(|manifest| manifest.token == *token);
+        if let Some(manifest) = in_file {
+            return take_down(&self.folder, &manifest, &self.tools.ip);
+        }
+        let manifest = Manifest::new(&self.plan, token, &boot_identity()?);
+        remove(
+            &Manifest {
+                stage: Stage::Ready,
+                ..manifest
+            },
+            &self.tools.ip,
+        )
     }
 
     /// Takes down the lab whose manifest is in the folder, whoever brought it up and however far
@@ -187,7 +207,7 @@ impl Lab {
         let manifest = Manifest::read(folder)?.ok_or_else(|| LabError::NoManifest {
             path: manifest_path(folder),
         })?;
-        remove(folder, &manifest, &tools(String::new())?.ip)
+        take_down(folder, &manifest, &tools(String::new())?.ip)
     }
 }
 
@@ -196,11 +216,20 @@ impl Drop for Lab {
         if self.stays {
             return;
         }
-        if let Err(error) = Self::down_by_manifest(&self.folder) {
+        if let Err(error) = self.take_down() {
             // Nobody is left to return it to; if stderr is gone too, it cannot be told at all.
             let _ = writeln!(io::stderr(), "taking down run {}: {error}", self.plan.run);
         }
     }
+}
+
+/// Removes everything and notes in the manifest that the lab is down. The caller holds the lock.
+fn take_down(folder: &Path, manifest: &Manifest, ip: &Path) -> Result<Removed, LabError> {
+    let removed = remove(manifest, ip)?;
+    if manifest.stage != Stage::Down {
+        Entry::Down.append(folder)?;
+    }
+    Ok(removed)
 }
 
 fn tools(token: String) -> Result<Tools, LabError> {

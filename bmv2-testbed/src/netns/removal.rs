@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::command::{run, tokened};
 use super::error::LabError;
 use super::inside::{inside, namespace_path};
-use super::manifest::{Entry, Manifest, Stage, boot_identity};
+use super::manifest::{Manifest, Stage, boot_identity};
 use super::plan::Link;
 use super::process::{Ending, ProcessIdentity, all_pids, carriers_of, end_all};
 
@@ -75,8 +75,9 @@ struct Removal<'a> {
     remains: Vec<String>,
 }
 
-/// Removes what the manifest names. The caller holds the lock.
-pub(super) fn remove(folder: &Path, manifest: &Manifest, ip: &Path) -> Result<Removed, LabError> {
+/// Removes what the manifest names. The caller holds the lock, and notes in the file that the lab
+/// is down.
+pub(super) fn remove(manifest: &Manifest, ip: &Path) -> Result<Removed, LabError> {
     let mut removal = Removal {
         manifest,
         ip: ip.to_owned(),
@@ -102,9 +103,6 @@ pub(super) fn remove(folder: &Path, manifest: &Manifest, ip: &Path) -> Result<Re
         return Err(LabError::Remains {
             remains: removal.remains,
         });
-    }
-    if manifest.stage != Stage::Down {
-        Entry::Down.append(folder)?;
     }
     Ok(removal.removed)
 }
@@ -220,6 +218,11 @@ impl Removal<'_> {
         };
         match run(self.ip(&["-n", namespace, "link", "delete", "dev", interface])) {
             Ok(_) => self.removed.links.push(link.host_interface.clone()),
+            // 1. somebody removed the namespace of one end, 2. the other end was still seen above,
+            // 3. the kernel, which clears up in its own time, removed it before this command did.
+            Err(_) if !has_interface(namespace, interface) => {
+                self.removed.gone_already.push(link.host_interface.clone());
+            }
             Err(error) => self.remains.push(error.to_string()),
         }
     }

@@ -50,15 +50,15 @@ pub(super) fn possible(what: &str) -> bool {
         .is_ok()
 }
 
-/// A lab with this many hosts and its run folder, or nothing and a `skip:` line. The lab stands
-/// first in the pair and so is taken down before its folder goes.
-pub(super) fn lab(what: &str, count: u8) -> Option<(Lab, TempDir)> {
+/// A run folder and a lab with this many hosts, or nothing and a `skip:` line. The lab stands last
+/// in the pair and so is taken down before its folder goes.
+pub(super) fn lab(what: &str, count: u8) -> Option<(TempDir, Lab)> {
     if !possible(what) {
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
     let lab = Lab::up(&run_name(), &hosts(count), folder.path()).unwrap();
-    Some((lab, folder))
+    Some((folder, lab))
 }
 
 /// All frames that pass any interface of one namespace, in order.

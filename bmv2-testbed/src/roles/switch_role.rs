@@ -2,7 +2,7 @@
 
 use super::{RoleError, spawn, stopped};
 use crate::deployment::{DEVICE_ID, Deployment, Fabric};
-use crate::lab;
+use crate::netns::Lab;
 use crate::status;
 use link::tunnel::TunnelLink;
 use link::{Link, StopFlag, WaitPolicy};
@@ -53,7 +53,7 @@ fn ports(deployment: &Deployment) -> Result<Vec<Port>, RoleError> {
                     Box::new(TunnelLink::open(tunnel.switch, tunnel.host)?)
                 }
                 Fabric::Netns => Box::new(link::packet::PacketLink::open(
-                    &lab::switch_interface(number.0),
+                    &Lab::switch_interface(number.0),
                 )?),
                 Fabric::Bmv2 => return Err("bmv2 is the switch of this fabric".into()),
                 Fabric::Embedded => {

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output::{Output, table};
-use bmv2_testbed::lab;
+use bmv2_testbed::netns::Bmv2Program;
 use serde_json::json;
 use std::env;
 
@@ -46,7 +46,7 @@ fn needs() -> Vec<Need> {
         need(
             "simple_switch_grpc",
             "--fabric=bmv2",
-            lab::find_bmv2().is_ok(),
+            Bmv2Program::find().is_ok(),
             "https://github.com/p4lang/behavioral-model#installation",
         ),
         need(

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use bench::run_directory::RunDirectory;
 use bmv2_testbed::deployment::Options;
-use bmv2_testbed::lab;
+use bmv2_testbed::netns::{Bmv2Program, Lab};
 use bmv2_testbed::processes::{self, Processes};
 use bmv2_testbed::{Deployment, Fabric};
 use link::StopFlag;
@@ -28,10 +28,10 @@ const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 pub(crate) fn run(arguments: &UpArguments, output: &Output) -> Result<(), Failure> {
     let fabric = arguments.fabric.0;
     if fabric == Fabric::Bmv2 {
-        lab::find_bmv2()?;
+        Bmv2Program::find()?;
     }
     if matches!(fabric, Fabric::Netns | Fabric::Bmv2) {
-        lab::Lab::preflight()?;
+        Lab::preflight()?;
     }
     let run = RunDirectory::create(&arguments.runs, "up", SystemTime::now())?;
     let folder = fs::canonicalize(run.path())?;

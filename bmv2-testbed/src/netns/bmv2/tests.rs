@@ -8,7 +8,7 @@ use super::super::testing::{self, skip};
 use super::*;
 
 /// A lab and a bmv2 to start in it, or nothing and a `skip:` line.
-fn bmv2_lab(what: &str, hosts: u8) -> Option<(Lab, tempfile::TempDir, Bmv2Program)> {
+fn bmv2_lab(what: &str, hosts: u8) -> Option<(tempfile::TempDir, Lab, Bmv2Program)> {
     let program = match Bmv2Program::find() {
         Ok(program) => program,
         Err(error) => {
@@ -16,12 +16,12 @@ fn bmv2_lab(what: &str, hosts: u8) -> Option<(Lab, tempfile::TempDir, Bmv2Progra
             return None;
         }
     };
-    testing::lab(what, hosts).map(|(lab, folder)| (lab, folder, program))
+    testing::lab(what, hosts).map(|(folder, lab)| (folder, lab, program))
 }
 
 #[test]
 fn it_starts_listens_takes_the_depth_and_stops() {
-    let Some((lab, folder, program)) = bmv2_lab("starting bmv2", 4) else {
+    let Some((folder, lab, program)) = bmv2_lab("starting bmv2", 4) else {
         return;
     };
     assert!(
@@ -62,7 +62,7 @@ fn it_starts_listens_takes_the_depth_and_stops() {
 
 #[test]
 fn down_ends_it() {
-    let Some((lab, folder, program)) = bmv2_lab("taking bmv2 down", 2) else {
+    let Some((folder, lab, program)) = bmv2_lab("taking bmv2 down", 2) else {
         return;
     };
     let bmv2 = Bmv2::start(&lab, &program, &Bmv2Options::default()).unwrap();
@@ -80,7 +80,7 @@ fn down_ends_it() {
 
 #[test]
 fn two_in_one_lab_cannot_share_a_port_and_the_second_says_so() {
-    let Some((lab, _folder, program)) = bmv2_lab("a port that is taken", 1) else {
+    let Some((_folder, lab, program)) = bmv2_lab("a port that is taken", 1) else {
         return;
     };
     let first = Bmv2::start(&lab, &program, &Bmv2Options::default()).unwrap();
@@ -100,7 +100,7 @@ fn two_in_one_lab_cannot_share_a_port_and_the_second_says_so() {
 
 #[test]
 fn a_program_that_is_not_bmv2_gives_its_last_words() {
-    let Some((lab, folder)) = testing::lab("a failing switch program", 1) else {
+    let Some((folder, lab)) = testing::lab("a failing switch program", 1) else {
         return;
     };
     let path = folder.path().join("not-a-switch");

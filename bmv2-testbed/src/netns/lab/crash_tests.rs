@@ -175,7 +175,7 @@ fn a_half_made_name_is_removed() {
 
 #[test]
 fn the_namespaces_of_another_lab_are_left_alone() {
-    let Some((lab, _folder)) = lab("labs of the same name", 1) else {
+    let Some((_folder, lab)) = lab("labs of the same name", 1) else {
         return;
     };
     for (stage, boot) in [
@@ -199,7 +199,7 @@ fn the_namespaces_of_another_lab_are_left_alone() {
 
 #[test]
 fn a_process_that_others_put_into_a_namespace_is_reported_and_left_alone() {
-    let Some((lab, _folder)) = lab("strangers' processes", 1) else {
+    let Some((_folder, lab)) = lab("strangers' processes", 1) else {
         return;
     };
     let mut command = Command::new(&lab.tools.ip);
@@ -245,7 +245,7 @@ fn a_folder_without_a_lab_is_an_error() {
 
 #[test]
 fn parts_that_somebody_else_removed_are_reported_as_gone() {
-    let Some((lab, _folder)) = lab("parts that are gone", 2) else {
+    let Some((_folder, lab)) = lab("parts that are gone", 2) else {
         return;
     };
     let mut command = tokened(&lab.tools.ip, "");
@@ -255,4 +255,47 @@ fn parts_that_somebody_else_removed_are_reported_as_gone() {
     let removed = lab.down().unwrap();
     assert_eq!(removed.namespaces.len(), 2);
     assert!(removed.gone_already.contains(&gone), "{removed:?}");
+}
+
+#[test]
+fn a_lab_whose_folder_is_gone_is_still_taken_down_by_its_owner() {
+    let Some((folder, lab)) = lab("a run folder that is gone", 1) else {
+        return;
+    };
+    let mut command = lab
+        .command_in(lab.host_namespace(0), Path::new("/bin/sh"))
+        .unwrap();
+    let mut command_running = lab
+        .spawn(
+            command
+                .args(["-c", "echo ready; exec sleep 1000"])
+                .stdout(Stdio::piped()),
+            "shell",
+        )
+        .unwrap();
+    let mut line = String::new();
+    let output = command_running.child().stdout.as_mut().unwrap();
+    BufReader::new(output).read_line(&mut line).unwrap();
+    drop(folder);
+    let removed = lab.down().unwrap();
+    assert_eq!(
+        (removed.namespaces.len(), removed.processes.len()),
+        (2, 1),
+        "{removed:?}"
+    );
+    assert!(!command_running.identity().is_running());
+    command_running.kill().unwrap();
+}
+
+#[test]
+fn an_owner_that_comes_late_leaves_the_next_lab_in_its_folder_alone() {
+    let Some((folder, first)) = lab("two labs in one folder", 1) else {
+        return;
+    };
+    Lab::down_by_manifest(folder.path()).unwrap();
+    let second = Lab::up(first.run(), &hosts(1), folder.path()).unwrap();
+    let removed = first.down().unwrap();
+    assert_eq!(removed.namespaces, [""; 0]);
+    assert_eq!(removed.left_alone.len(), 2, "{removed:?}");
+    assert_eq!(second.down().unwrap().namespaces.len(), 2);
 }

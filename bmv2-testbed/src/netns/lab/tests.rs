@@ -99,7 +99,7 @@ impl GroupReceiver {
 
 #[test]
 fn names_and_commands_are_those_of_the_run() {
-    let Some((lab, folder)) = lab("namespace names", 2) else {
+    let Some((folder, lab)) = lab("namespace names", 2) else {
         return;
     };
     let run_name = lab.run().to_owned();
@@ -136,7 +136,7 @@ fn nothing_of_a_lab_is_in_the_namespace_of_the_machine() {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect()
     };
-    let Some((_lab, _folder)) = lab("separation of namespaces", 1) else {
+    let Some((_folder, _lab)) = lab("separation of namespaces", 1) else {
         return;
     };
     let seen = links();
@@ -150,7 +150,7 @@ fn nothing_of_a_lab_is_in_the_namespace_of_the_machine() {
 
 #[test]
 fn a_member_receives_its_own_copy_only_with_accept_local() {
-    let Some((lab, _folder)) = lab("own multicast copies", 1) else {
+    let Some((_folder, lab)) = lab("own multicast copies", 1) else {
         return;
     };
     let own = Ipv4Addr::from(lab.hosts()[0].ip);
@@ -170,7 +170,7 @@ fn a_member_receives_its_own_copy_only_with_accept_local() {
 
 #[test]
 fn a_source_without_a_route_is_received_only_without_rp_filter() {
-    let Some((lab, _folder)) = lab("sources without a route", 1) else {
+    let Some((_folder, lab)) = lab("sources without a route", 1) else {
         return;
     };
     let far = Ipv4Addr::new(192, 0, 2, 1);
@@ -186,7 +186,7 @@ fn a_source_without_a_route_is_received_only_without_rp_filter() {
 
 #[test]
 fn a_datagram_reaches_the_switch_with_a_good_checksum_only_with_offload_off() {
-    let Some((lab, _folder)) = lab("UDP checksums", 2) else {
+    let Some((_folder, lab)) = lab("UDP checksums", 2) else {
         return;
     };
     neighbour(&lab);
@@ -209,7 +209,7 @@ fn a_datagram_reaches_the_switch_with_a_good_checksum_only_with_offload_off() {
 
 #[test]
 fn a_jumbo_datagram_passes_in_one_frame_only_with_the_large_mtu() {
-    let Some((lab, _folder)) = lab("jumbo datagrams", 2) else {
+    let Some((_folder, lab)) = lab("jumbo datagrams", 2) else {
         return;
     };
     neighbour(&lab);
@@ -229,7 +229,7 @@ fn a_jumbo_datagram_passes_in_one_frame_only_with_the_large_mtu() {
 
 #[test]
 fn a_silent_host_sends_no_ipv6() {
-    let Some((lab, _folder)) = lab("IPv6 silence", 2) else {
+    let Some((_folder, lab)) = lab("IPv6 silence", 2) else {
         return;
     };
     let capture = Capture::in_namespace(lab.switch_namespace());
@@ -266,7 +266,7 @@ fn a_silent_host_sends_no_ipv6() {
 
 #[test]
 fn a_group_can_be_sent_to_without_naming_an_interface_only_by_the_route() {
-    let Some((lab, _folder)) = lab("multicast route", 1) else {
+    let Some((_folder, lab)) = lab("multicast route", 1) else {
         return;
     };
     let capture = Capture::in_namespace(lab.switch_namespace());
@@ -286,7 +286,7 @@ fn a_group_can_be_sent_to_without_naming_an_interface_only_by_the_route() {
 
 #[test]
 fn loopback_of_each_namespace_is_up_and_its_own() {
-    let Some((lab, _folder)) = lab("loopback", 1) else {
+    let Some((_folder, lab)) = lab("loopback", 1) else {
         return;
     };
     for namespace in [lab.host_namespace(0), lab.switch_namespace()] {
@@ -303,7 +303,7 @@ fn loopback_of_each_namespace_is_up_and_its_own() {
 
 #[test]
 fn the_switch_namespace_forwards_nothing_by_itself() {
-    let Some((lab, _folder)) = lab("kernel forwarding", 1) else {
+    let Some((_folder, lab)) = lab("kernel forwarding", 1) else {
         return;
     };
     let namespace = lab.switch_namespace();
@@ -324,7 +324,7 @@ fn the_switch_namespace_forwards_nothing_by_itself() {
 
 #[test]
 fn a_run_that_is_up_is_not_brought_up_again() {
-    let Some((lab, folder)) = lab("occupied names", 1) else {
+    let Some((folder, lab)) = lab("occupied names", 1) else {
         return;
     };
     let elsewhere = tempfile::tempdir().unwrap();
@@ -388,7 +388,7 @@ fn a_step_that_fails_leaves_nothing() {
 
 #[test]
 fn a_dropped_lab_is_taken_down() {
-    let Some((lab, _folder)) = lab("dropping a lab", 1) else {
+    let Some((_folder, lab)) = lab("dropping a lab", 1) else {
         return;
     };
     let name = lab.switch_namespace().to_owned();
