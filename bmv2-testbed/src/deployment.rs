@@ -145,7 +145,9 @@ pub enum DeploymentError {
     #[error(transparent)]
     GroupSize(#[from] replica::quorum::GroupSizeError),
     /// One server is one server.
-    #[error("protocol unreplicated takes exactly 1 replica, not {0}; use --replicas=1 or --protocol=spec-paxos")]
+    #[error(
+        "protocol unreplicated takes exactly 1 replica, not {0}; use --replicas=1 or --protocol=spec-paxos"
+    )]
     OneServer(usize),
     /// The topology.
     #[error(transparent)]
@@ -177,16 +179,19 @@ impl Deployment {
         let bulk = match options.fabric {
             Fabric::Embedded => Vec::new(),
             Fabric::Tunnel => free_tcp(options.replicas)?,
-            Fabric::Netns | Fabric::Bmv2 => {
-                (0..options.replicas).map(|index| (host_ip(index), BULK_PORT).into()).collect()
-            }
+            Fabric::Netns | Fabric::Bmv2 => (0..options.replicas)
+                .map(|index| (host_ip(index), BULK_PORT).into())
+                .collect(),
         };
         let tunnels = match options.fabric {
             Fabric::Tunnel => free_tunnels(hosts)?,
             _ => Vec::new(),
         };
-        let p4runtime =
-            if namespaces { SocketAddr::from(([127, 0, 0, 1], 9559)) } else { free_tcp(1)?[0] };
+        let p4runtime = if namespaces {
+            SocketAddr::from(([127, 0, 0, 1], 9559))
+        } else {
+            free_tcp(1)?[0]
+        };
         let resp = SocketAddr::from(([127, 0, 0, 1], options.resp_port));
         let deployment = Self {
             schema: 1,
@@ -197,7 +202,11 @@ impl Deployment {
             replicas: options.replicas,
             mtu: options.mtu,
             round_shift: options.round_shift,
-            resp: if options.resp_port == 0 { free_tcp(1)?[0] } else { resp },
+            resp: if options.resp_port == 0 {
+                free_tcp(1)?[0]
+            } else {
+                resp
+            },
             p4runtime,
             bulk,
             tunnels,
@@ -211,7 +220,11 @@ impl Deployment {
     pub fn write(&self) -> Result<(), DeploymentError> {
         let io = |operation, path: &Path| {
             let path = path.to_path_buf();
-            move |source| DeploymentError::Io { operation, path, source }
+            move |source| DeploymentError::Io {
+                operation,
+                path,
+                source,
+            }
         };
         fs::create_dir_all(&self.folder).map_err(io("create", &self.folder))?;
         let file = self.folder.join(FILE);
@@ -224,13 +237,25 @@ impl Deployment {
         let path = file.to_path_buf();
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
-            Err(source) => return Err(DeploymentError::Io { operation: "read", path, source }),
+            Err(source) => {
+                return Err(DeploymentError::Io {
+                    operation: "read",
+                    path,
+                    source,
+                });
+            }
         };
-        let malformed = |reason| DeploymentError::Malformed { path: path.clone(), reason };
+        let malformed = |reason| DeploymentError::Malformed {
+            path: path.clone(),
+            reason,
+        };
         let deployment: Self =
             serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
         if deployment.schema != 1 {
-            return Err(malformed(format!("schema is {}, valid is 1", deployment.schema)));
+            return Err(malformed(format!(
+                "schema is {}, valid is 1",
+                deployment.schema
+            )));
         }
         Ok(deployment)
     }
@@ -243,8 +268,12 @@ impl Deployment {
             switch.address = self.p4runtime.to_string();
             switch.device_id = DEVICE_ID;
         }
-        let names: Vec<_> =
-            topology.hosts.iter().take(self.replicas).map(|host| host.name.clone()).collect();
+        let names: Vec<_> = topology
+            .hosts
+            .iter()
+            .take(self.replicas)
+            .map(|host| host.name.clone())
+            .collect();
         let mut group = TopologyGroup::of_hosts(GROUP, names.iter().map(String::as_str));
         group.round_shift = self.round_shift;
         topology.add_group(group)?;
@@ -291,7 +320,10 @@ pub fn host_ip(index: usize) -> Ipv4Addr {
 
 /// Where host `index` takes datagrams.
 pub fn host_address(index: usize) -> HostAddress {
-    HostAddress { ip: host_ip(index).octets(), port: STAMP_PORT }
+    HostAddress {
+        ip: host_ip(index).octets(),
+        port: STAMP_PORT,
+    }
 }
 
 /// The Ethernet address of host `index`, as the topology has it.
@@ -305,8 +337,11 @@ fn free_tcp(count: usize) -> Result<Vec<SocketAddr>, DeploymentError> {
     let listeners: Result<Vec<_>, _> = (0..count).map(bind).collect();
     let address = |listener: &TcpListener| listener.local_addr();
     // All are held until all are chosen, so that they differ.
-    let addresses: Result<_, _> =
-        listeners.map_err(DeploymentError::NoPort)?.iter().map(address).collect();
+    let addresses: Result<_, _> = listeners
+        .map_err(DeploymentError::NoPort)?
+        .iter()
+        .map(address)
+        .collect();
     addresses.map_err(DeploymentError::NoPort)
 }
 
@@ -314,8 +349,17 @@ fn free_tunnels(count: usize) -> Result<Vec<Tunnel>, DeploymentError> {
     let bind = |_| UdpSocket::bind("127.0.0.1:0");
     let sockets: Result<Vec<_>, _> = (0..2 * count).map(bind).collect();
     let address = |socket: &UdpSocket| socket.local_addr();
-    let addresses: Result<Vec<_>, _> =
-        sockets.map_err(DeploymentError::NoPort)?.iter().map(address).collect();
+    let addresses: Result<Vec<_>, _> = sockets
+        .map_err(DeploymentError::NoPort)?
+        .iter()
+        .map(address)
+        .collect();
     let addresses = addresses.map_err(DeploymentError::NoPort)?;
-    Ok(addresses.chunks(2).map(|pair| Tunnel { host: pair[0], switch: pair[1] }).collect())
+    Ok(addresses
+        .chunks(2)
+        .map(|pair| Tunnel {
+            host: pair[0],
+            switch: pair[1],
+        })
+        .collect())
 }

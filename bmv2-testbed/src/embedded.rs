@@ -101,7 +101,9 @@ impl Embedded {
         let p4runtime = deployment.p4runtime.to_string();
         let switch = move || json!({ "state": "serving", "p4runtime": p4runtime });
         status::serve(&deployment.socket("s1"), &stop, switch)?;
-        status::serve(&deployment.socket("controller"), &stop, move || reported.report())?;
+        status::serve(&deployment.socket("controller"), &stop, move || {
+            reported.report()
+        })?;
         for (index, handle) in self.replicas.iter().enumerate() {
             let handle = handle.clone();
             let socket = deployment.socket(&crate::roles::replica_name(index));
@@ -109,8 +111,11 @@ impl Embedded {
         }
         let info = crate::roles::FrontInfo::new(&deployment, self.client.clone());
         let resp = deployment.resp.to_string();
-        let front = move || json!({ "state": "serving", "resp": resp, "requests": info.counters() });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let front =
+            move || json!({ "state": "serving", "resp": resp, "requests": info.counters() });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         status::serve(&deployment.socket("front"), &stop, front)?;
         let served = runtime.block_on(serve_front(&deployment, self.client.clone(), stop));
         let ended = self.end();
@@ -141,12 +146,19 @@ impl Embedded {
         if cores > servers.len() + 1 {
             for node in servers {
                 let policy = WaitPolicy::for_threads(self.deployment.replicas + 2);
-                self.nodes.push(spawn("node", vec![node], &self.stop, policy)?);
+                self.nodes
+                    .push(spawn("node", vec![node], &self.stop, policy)?);
             }
         } else {
-            self.nodes.push(spawn("fabric", servers, &self.stop, WaitPolicy::Block)?);
+            self.nodes
+                .push(spawn("fabric", servers, &self.stop, WaitPolicy::Block)?);
         }
-        self.nodes.push(spawn("client", vec![client], &self.stop, WaitPolicy::Block)?);
+        self.nodes.push(spawn(
+            "client",
+            vec![client],
+            &self.stop,
+            WaitPolicy::Block,
+        )?);
         Ok(())
     }
 
@@ -156,14 +168,24 @@ impl Embedded {
     ) -> Result<(), RoleError> {
         let (deployment, stop) = (self.deployment.clone(), self.stop.clone());
         let work = move || serve_p4runtime(&deployment, control_handle, &stop);
-        self.services.push(thread::Builder::new().name("p4runtime".into()).spawn(work)?);
+        self.services.push(
+            thread::Builder::new()
+                .name("p4runtime".into())
+                .spawn(work)?,
+        );
         let (deployment, stop) = (self.deployment.clone(), self.stop.clone());
         let state = self.controller.clone();
         let work = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(control(&deployment, state, |_| {}, stop))
         };
-        self.services.push(thread::Builder::new().name("controller".into()).spawn(work)?);
+        self.services.push(
+            thread::Builder::new()
+                .name("controller".into())
+                .spawn(work)?,
+        );
         Ok(())
     }
 
@@ -177,7 +199,9 @@ impl Embedded {
             }
             if Instant::now() >= deadline {
                 let state = self.controller.report();
-                return Err(format!("the controller was not done within {READY:?}: {state}").into());
+                return Err(
+                    format!("the controller was not done within {READY:?}: {state}").into(),
+                );
             }
             thread::park_timeout(LOOK_AGAIN);
         }
@@ -201,7 +225,10 @@ struct Wires {
 impl Wires {
     /// One ring pair a host; the replicas' ends have faults, for the time a plan is set.
     fn new(deployment: &Deployment, seed: u64, faults: &FaultControl) -> Result<Self, RoleError> {
-        let mut wires = Self { hosts: Vec::new(), ports: Vec::new() };
+        let mut wires = Self {
+            hosts: Vec::new(),
+            ports: Vec::new(),
+        };
         for host in 0..=deployment.replicas {
             let (host_end, switch_end) = ring::pair(ring::DEFAULT_CAPACITY)?;
             let host_end: Box<dyn Link> = if host < deployment.replicas {
@@ -212,7 +239,10 @@ impl Wires {
             };
             wires.hosts.push(Some(host_end));
             let number = PortNumber(u16::try_from(host + 1)?);
-            wires.ports.push(Port { number, link: Box::new(switch_end) });
+            wires.ports.push(Port {
+                number,
+                link: Box::new(switch_end),
+            });
         }
         Ok(wires)
     }

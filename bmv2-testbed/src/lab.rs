@@ -51,7 +51,10 @@ pub fn up(deployment: &Deployment) -> Result<Running, FabricError> {
     };
     let bmv2 = Bmv2::start(&lab, &Bmv2Program::find()?, &options)?;
     let told = (bmv2.identity(), bmv2.queue_depth().to_string());
-    Ok(Running { lab, bmv2: Some(told) })
+    Ok(Running {
+        lab,
+        bmv2: Some(told),
+    })
 }
 
 /// The namespace of a deployment's host, by its index.

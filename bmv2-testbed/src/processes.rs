@@ -40,7 +40,9 @@ pub enum ProcessError {
         source: io::Error,
     },
     /// A process ended before the deployment was ready.
-    #[error("{name} ended with {status} before the deployment was ready; its log {log} ends with:\n{tail}")]
+    #[error(
+        "{name} ended with {status} before the deployment was ready; its log {log} ends with:\n{tail}"
+    )]
     Ended {
         /// The role.
         name: String,
@@ -137,8 +139,16 @@ pub fn up(deployment: Deployment, program: &Path) -> Result<Processes, ProcessEr
             StateFile::format(&folder, &identity(&deployment, index))?;
         }
     }
-    let mut processes = Processes { deployment, children: Vec::new(), bmv2: None, lab: None };
-    match processes.start_all(program).and_then(|()| processes.wait_until_ready()) {
+    let mut processes = Processes {
+        deployment,
+        children: Vec::new(),
+        bmv2: None,
+        lab: None,
+    };
+    match processes
+        .start_all(program)
+        .and_then(|()| processes.wait_until_ready())
+    {
         Ok(()) => Ok(processes),
         Err(error) => {
             processes.end();
@@ -155,7 +165,10 @@ impl Processes {
 
     /// What runs.
     pub fn started(&self) -> impl Iterator<Item = &Started> {
-        self.children.iter().map(|(started, _)| started).chain(&self.bmv2)
+        self.children
+            .iter()
+            .map(|(started, _)| started)
+            .chain(&self.bmv2)
     }
 
     /// Leaves the processes running; [`down`] ends them.
@@ -177,7 +190,11 @@ impl Processes {
 
     /// Ends every process and takes away what was made for them.
     pub fn end(&mut self) {
-        let started: Vec<_> = self.children.iter().map(|(started, _)| started.clone()).collect();
+        let started: Vec<_> = self
+            .children
+            .iter()
+            .map(|(started, _)| started.clone())
+            .collect();
         end_all(&started, &mut |name| {
             self.children
                 .iter_mut()
@@ -200,7 +217,8 @@ impl Processes {
         }
         self.start_fabric()?;
         let namespaces = self.lab.as_ref().map(|lab| {
-            let hosts = (0..self.deployment.replicas).map(|index| lab.host_namespace(index).to_owned());
+            let hosts =
+                (0..self.deployment.replicas).map(|index| lab.host_namespace(index).to_owned());
             (lab.switch_namespace().to_owned(), hosts.collect::<Vec<_>>())
         });
         let switch = namespaces.as_ref().map(|(switch, _)| switch.as_str());
@@ -228,11 +246,20 @@ impl Processes {
         self.lab = Some(lab);
         if let Some((identity, queues)) = bmv2 {
             let path = self.log("s1");
-            fs::write(&path, queues + "\n")
-                .map_err(|source| ProcessError::Io { operation: "write", path, source })?;
+            fs::write(&path, queues + "\n").map_err(|source| ProcessError::Io {
+                operation: "write",
+                path,
+                source,
+            })?;
             let name = "s1".to_owned();
-            let netns::ProcessIdentity { pid, start_time, .. } = identity;
-            self.bmv2 = Some(Started { name, pid, start_time });
+            let netns::ProcessIdentity {
+                pid, start_time, ..
+            } = identity;
+            self.bmv2 = Some(Started {
+                name,
+                pid,
+                start_time,
+            });
         }
         Ok(())
     }
@@ -245,9 +272,15 @@ impl Processes {
         namespace: Option<&str>,
     ) -> Result<(), ProcessError> {
         let log_path = self.log(name);
-        let log = File::create(&log_path)
-            .map_err(|source| ProcessError::Io { operation: "create", path: log_path, source })?;
-        let error = |source| ProcessError::Start { name: name.to_owned(), source };
+        let log = File::create(&log_path).map_err(|source| ProcessError::Io {
+            operation: "create",
+            path: log_path,
+            source,
+        })?;
+        let error = |source| ProcessError::Start {
+            name: name.to_owned(),
+            source,
+        };
         let errors = log.try_clone().map_err(error)?;
         let mut command = match (namespace, &self.lab) {
             (Some(namespace), Some(lab)) => lab.command_in(namespace, program)?,
@@ -265,7 +298,14 @@ impl Processes {
             .map_err(error)?;
         let pid = i32::try_from(child.id()).expect("a pid is positive and small");
         let start_time = start_time(pid).unwrap_or(0);
-        self.children.push((Started { name: name.to_owned(), pid, start_time }, child));
+        self.children.push((
+            Started {
+                name: name.to_owned(),
+                pid,
+                start_time,
+            },
+            child,
+        ));
         self.write_list()
     }
 
@@ -273,8 +313,11 @@ impl Processes {
         let path = self.deployment.folder.join(FILE);
         let list: Vec<_> = self.started().collect();
         let text = serde_json::to_string_pretty(&list).expect("plain data");
-        fs::write(&path, text + "\n")
-            .map_err(|source| ProcessError::Io { operation: "write", path, source })
+        fs::write(&path, text + "\n").map_err(|source| ProcessError::Io {
+            operation: "write",
+            path,
+            source,
+        })
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -293,11 +336,20 @@ impl Processes {
                 if let Some((name, status)) = self.ended().pop() {
                     let log = self.log(&name);
                     let tail = tail_of(&log);
-                    return Err(ProcessError::Ended { name, status, log, tail });
+                    return Err(ProcessError::Ended {
+                        name,
+                        status,
+                        log,
+                        tail,
+                    });
                 }
                 if Instant::now() >= deadline {
                     let log = self.log(&name);
-                    return Err(ProcessError::NotReady { name, state: said.to_string(), log });
+                    return Err(ProcessError::NotReady {
+                        name,
+                        state: said.to_string(),
+                        log,
+                    });
                 }
                 thread::park_timeout(LOOK_AGAIN);
             }
@@ -320,7 +372,9 @@ pub fn roles(deployment: &Deployment) -> Vec<String> {
 
 fn is_ready(said: &Value) -> bool {
     let ready = ["serving", "verified", "normal", "reconciling", "recovering"];
-    said["state"].as_str().is_some_and(|state| ready.contains(&state))
+    said["state"]
+        .as_str()
+        .is_some_and(|state| ready.contains(&state))
 }
 
 /// What `folder`'s deployment has started, still running or not.
@@ -329,9 +383,17 @@ pub fn started(folder: &Path) -> Result<Vec<Started>, ProcessError> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(ProcessError::NoDeployment { path: folder.into() });
+            return Err(ProcessError::NoDeployment {
+                path: folder.into(),
+            });
         }
-        Err(source) => return Err(ProcessError::Io { operation: "read", path, source }),
+        Err(source) => {
+            return Err(ProcessError::Io {
+                operation: "read",
+                path,
+                source,
+            });
+        }
     };
     serde_json::from_str(&text).map_err(|error| ProcessError::Io {
         operation: "read",
@@ -347,8 +409,11 @@ pub fn down(folder: &Path) -> Result<Vec<Started>, ProcessError> {
     end_all(&running, &mut |_| false);
     lab::down(folder)?;
     let path = folder.join(FILE);
-    fs::remove_file(&path)
-        .map_err(|source| ProcessError::Io { operation: "remove", path, source })?;
+    fs::remove_file(&path).map_err(|source| ProcessError::Io {
+        operation: "remove",
+        path,
+        source,
+    })?;
     Ok(running)
 }
 
@@ -390,7 +455,7 @@ fn tail_of(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<_> = text.lines().collect();
     let from = lines.len().saturating_sub(10);
-    lines[from..].iter().map(|line| format!("  {line}\n")).collect()
+    lines[from..].join("\n")
 }
 
 #[cfg(test)]
@@ -400,15 +465,25 @@ mod tests {
     #[test]
     fn a_process_is_known_by_its_start_time_too() {
         let pid = i32::try_from(std::process::id()).unwrap();
-        let me = Started { name: "me".into(), pid, start_time: start_time(pid).unwrap() };
+        let me = Started {
+            name: "me".into(),
+            pid,
+            start_time: start_time(pid).unwrap(),
+        };
         assert!(me.is_running());
-        let other = Started { start_time: me.start_time + 1, ..me };
+        let other = Started {
+            start_time: me.start_time + 1,
+            ..me
+        };
         assert!(!other.is_running(), "another process with the same pid");
     }
 
     #[test]
     fn a_folder_without_a_deployment_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(down(folder.path()), Err(ProcessError::NoDeployment { .. })));
+        assert!(matches!(
+            down(folder.path()),
+            Err(ProcessError::NoDeployment { .. })
+        ));
     }
 }

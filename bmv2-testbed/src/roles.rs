@@ -13,9 +13,9 @@ pub use replica_role::{
 };
 pub use switch_role::{run_switch, serve_p4runtime};
 
+use crate::deployment::{Deployment, Fabric, host_address, host_mac};
 use crate::lab;
 use crate::netns;
-use crate::deployment::{Deployment, Fabric, host_address, host_mac};
 use link::endpoint::{FrameSettings, Neighbours, SocketSettings};
 use link::tunnel::TunnelLink;
 use link::{Endpoint, FrameEndpoint, Link, Node, SocketEndpoint, StopFlag, WaitPolicy};
@@ -49,7 +49,11 @@ fn process_endpoint(deployment: &Deployment, host: usize) -> Result<Box<dyn Endp
     match deployment.fabric {
         Fabric::Tunnel => {
             let tunnel = deployment.tunnels[host];
-            frame_endpoint(deployment, host, TunnelLink::open(tunnel.host, tunnel.switch)?)
+            frame_endpoint(
+                deployment,
+                host,
+                TunnelLink::open(tunnel.host, tunnel.switch)?,
+            )
         }
         Fabric::Netns | Fabric::Bmv2 => {
             let address = host_address(host);
@@ -95,14 +99,16 @@ pub(crate) fn spawn(
 pub(crate) async fn stopped(stop: StopFlag) {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     // A thread that sleeps on the flag's descriptor: the flag is not tied to any runtime.
-    let watcher = thread::Builder::new().name("stop-watch".into()).spawn(move || {
-        let mut waiting = [PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN)];
-        while !stop.is_raised() {
-            // A signal may end the wait early; the loop looks again.
-            let _ = poll(&mut waiting, None);
-        }
-        let _ = sender.send(());
-    });
+    let watcher = thread::Builder::new()
+        .name("stop-watch".into())
+        .spawn(move || {
+            let mut waiting = [PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN)];
+            while !stop.is_raised() {
+                // A signal may end the wait early; the loop looks again.
+                let _ = poll(&mut waiting, None);
+            }
+            let _ = sender.send(());
+        });
     if watcher.is_ok() {
         let _ = receiver.await;
     }

@@ -34,7 +34,11 @@ pub fn serve(
 ) -> Result<thread::JoinHandle<()>, StatusError> {
     let error = |operation| {
         let path = path.to_path_buf();
-        move |source| StatusError { operation, path, source }
+        move |source| StatusError {
+            operation,
+            path,
+            source,
+        }
     };
     // The name is left over when the process was killed; nobody can be listening on it then.
     let _ = fs::remove_file(path);
@@ -120,7 +124,13 @@ pub fn of_replica(report: &replica::driver::Report) -> Value {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write;
+    let mut text = String::new();
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 #[cfg(test)]

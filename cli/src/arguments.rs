@@ -9,7 +9,12 @@ use std::path::PathBuf;
 
 /// Replication co-designed with a programmable network.
 #[derive(Debug, Parser)]
-#[command(name = "downbeat", version, about, before_help = "Examples:\n  downbeat\n  downbeat up --fabric=tunnel --replicas=3\n")]
+#[command(
+    name = "downbeat",
+    version,
+    about,
+    before_help = "Examples:\n  downbeat\n  downbeat up --fabric=tunnel --replicas=3\n"
+)]
 pub(crate) struct Cli {
     /// What to do; without a verb, `demo`.
     #[command(subcommand)]
@@ -26,10 +31,14 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// The tour: a switch, a controller, replicas, a workload with faults, a verdict.
-    #[command(before_help = "Examples:\n  downbeat demo --seed=7\n  downbeat demo --loss=1% --reorder=1% --json\n")]
+    #[command(
+        before_help = "Examples:\n  downbeat demo --seed=7\n  downbeat demo --loss=1% --reorder=1% --json\n"
+    )]
     Demo(DemoArguments),
     /// Bring a deployment up and keep it running.
-    #[command(before_help = "Examples:\n  downbeat up --resp-port=6380\n  downbeat up --fabric=tunnel --detach\n")]
+    #[command(
+        before_help = "Examples:\n  downbeat up --resp-port=6380\n  downbeat up --fabric=tunnel --detach\n"
+    )]
     Up(UpArguments),
     /// Take a deployment down.
     #[command(before_help = "Examples:\n  downbeat down\n  downbeat down --run=runs/up\n")]
@@ -38,31 +47,45 @@ pub(crate) enum Verb {
     #[command(before_help = "Examples:\n  downbeat status\n  downbeat status --json\n")]
     Status(RunArguments),
     /// Ask the key-value store of a deployment.
-    #[command(before_help = "Examples:\n  downbeat kv put greeting hello\n  downbeat kv get greeting\n")]
+    #[command(
+        before_help = "Examples:\n  downbeat kv put greeting hello\n  downbeat kv get greeting\n"
+    )]
     Kv(KvArguments),
     /// Run one software switch of a deployment.
-    #[command(before_help = "Examples:\n  downbeat switch --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat switch\n")]
+    #[command(
+        before_help = "Examples:\n  downbeat switch --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat switch\n"
+    )]
     Switch(RoleArguments),
     /// Run the controller of a deployment.
-    #[command(before_help = "Examples:\n  downbeat controller --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat controller\n")]
+    #[command(
+        before_help = "Examples:\n  downbeat controller --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat controller\n"
+    )]
     Controller(RoleArguments),
     /// Run one replica of a deployment, or mark its first boot.
-    #[command(before_help = "Examples:\n  downbeat replica format --deployment=runs/up/deployment.json --index=0\n  downbeat replica --deployment=runs/up/deployment.json --index=0\n")]
+    #[command(
+        before_help = "Examples:\n  downbeat replica format --deployment=runs/up/deployment.json --index=0\n  downbeat replica --deployment=runs/up/deployment.json --index=0\n"
+    )]
     Replica(ReplicaArguments),
     /// Run the RESP front door of a deployment.
-    #[command(before_help = "Examples:\n  downbeat front --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat front\n")]
+    #[command(
+        before_help = "Examples:\n  downbeat front --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat front\n"
+    )]
     Front(RoleArguments),
     /// Run a whole embedded deployment in this process.
     #[command(hide = true)]
     Embedded(RoleArguments),
     /// Compile the switch programs, or check that the compiled ones match their sources.
-    #[command(before_help = "Examples:\n  downbeat p4 check\n  downbeat p4 build --p4c=p4c-bm2-ss\n")]
+    #[command(
+        before_help = "Examples:\n  downbeat p4 check\n  downbeat p4 build --p4c=p4c-bm2-ss\n"
+    )]
     P4(P4Arguments),
     /// Tell what is missing for which fabric, and how to get it.
     #[command(before_help = "Examples:\n  downbeat doctor\n  downbeat doctor --json\n")]
     Doctor,
     /// Print the settings in force and where each comes from.
-    #[command(before_help = "Examples:\n  downbeat config\n  DOWNBEAT_REPLICAS=5 downbeat config\n")]
+    #[command(
+        before_help = "Examples:\n  downbeat config\n  DOWNBEAT_REPLICAS=5 downbeat config\n"
+    )]
     Config,
 }
 
@@ -245,7 +268,10 @@ pub(crate) struct Protocol(pub(crate) ProtocolName);
 
 impl ValueEnum for Protocol {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self(ProtocolName::SpecPaxos), Self(ProtocolName::Unreplicated)]
+        &[
+            Self(ProtocolName::SpecPaxos),
+            Self(ProtocolName::Unreplicated),
+        ]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {

@@ -16,7 +16,11 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new(cli: &Cli) -> Self {
         let bars = io::stderr().is_terminal() && !cli.quiet && !cli.json;
-        Self { json: cli.json, quiet: cli.quiet, bars }
+        Self {
+            json: cli.json,
+            quiet: cli.quiet,
+            bars,
+        }
     }
 
     /// Data: a line of text, unless JSON was asked for.
@@ -50,7 +54,9 @@ impl Output {
         }
         let style = indicatif::ProgressStyle::with_template("{msg:10} {wide_bar} {pos}/{len}")
             .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
-        indicatif::ProgressBar::new(length).with_style(style).with_message(what)
+        indicatif::ProgressBar::new(length)
+            .with_style(style)
+            .with_message(what)
     }
 }
 
@@ -58,13 +64,21 @@ impl Output {
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
     };
-    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let widths: Vec<_> = (0..columns)
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<_> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<_> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }

@@ -34,8 +34,9 @@ impl File {
 
     /// Reads the file's text.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        let table: toml::Table =
-            text.parse().map_err(|error| Failure::Usage(format!("{NAME}: {error}")))?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error| Failure::Usage(format!("{NAME}: {error}")))?;
         let mut values = BTreeMap::new();
         for (key, value) in table {
             match value {
@@ -87,13 +88,18 @@ impl File {
 pub(crate) fn command(file: &File) -> Result<Command, Failure> {
     let mut command = Cli::command();
     file.check(&command)?;
-    let verbs: Vec<String> =
-        command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    let verbs: Vec<String> = command
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned())
+        .collect();
     for verb in verbs {
         command = command.mut_subcommand(&verb, |inner| {
             inner.mut_args(|argument| match argument.get_long() {
                 Some(long) => match file.value(&verb, long) {
-                    Some(value) => argument.clone().default_value(value.to_owned()).required(false),
+                    Some(value) => argument
+                        .clone()
+                        .default_value(value.to_owned())
+                        .required(false),
                     None => argument,
                 },
                 None => argument,
@@ -111,7 +117,10 @@ pub(crate) fn command(file: &File) -> Result<Command, Failure> {
 }
 
 fn flags(command: &Command) -> impl Iterator<Item = String> + '_ {
-    command.get_arguments().filter_map(Arg::get_long).map(str::to_owned)
+    command
+        .get_arguments()
+        .filter_map(Arg::get_long)
+        .map(str::to_owned)
 }
 
 fn dashed(key: &str) -> String {
@@ -139,9 +148,13 @@ fn unknown<'a>(what: &str, name: &str, valid: impl Iterator<Item = &'a str>) -> 
         let nearness = |other: &str| strsim::jaro_winkler(name, other);
         nearness(a).total_cmp(&nearness(b))
     });
-    let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    let hint = near
+        .map(|near| format!("; did you mean {near}?"))
+        .unwrap_or_default();
     let all = names.join(", ");
-    Failure::Usage(format!("{NAME}: there is no {what} {name}{hint} (valid: {all})"))
+    Failure::Usage(format!(
+        "{NAME}: there is no {what} {name}{hint} (valid: {all})"
+    ))
 }
 
 #[cfg(test)]
@@ -164,7 +177,10 @@ mod tests {
         assert_eq!(demo_replicas("", &["downbeat", "demo"]), 3);
         assert_eq!(demo_replicas("replicas = 5", &["downbeat", "demo"]), 5);
         assert_eq!(demo_replicas(file, &["downbeat", "demo"]), 7);
-        assert_eq!(demo_replicas(file, &["downbeat", "demo", "--replicas=9"]), 9);
+        assert_eq!(
+            demo_replicas(file, &["downbeat", "demo", "--replicas=9"]),
+            9
+        );
     }
 
     #[test]

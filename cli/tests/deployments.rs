@@ -1,4 +1,8 @@
 //! Deployments that stay: real processes, real clients, kill -9.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
 
 mod common;
 
@@ -9,7 +13,10 @@ use std::time::{Duration, Instant};
 const REDIS: &str = "apt install redis-tools";
 
 fn kill_9(pid: u64) {
-    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    let killed = Command::new("kill")
+        .args(["-9", &pid.to_string()])
+        .status()
+        .unwrap();
     assert!(killed.success());
 }
 
@@ -29,7 +36,10 @@ fn expect_keys(resp: u16, to: u32) {
     let mut client = Resp::connect(resp);
     for number in 0..to {
         let value = format!("value{number}");
-        assert_eq!(client.ask(&format!("GET key{number}")), format!("${}", value.len()));
+        assert_eq!(
+            client.ask(&format!("GET key{number}")),
+            format!("${}", value.len())
+        );
         assert_eq!(client.line(), value, "an acknowledged write is lost");
     }
 }
@@ -46,9 +56,15 @@ fn kv_and_status_and_down() {
     assert_eq!(output(folder, &["kv", "del", "a"], 0), "1\n");
     output(folder, &["kv", "get", "a"], 1);
     let digests = deployment.settled_digests(3);
-    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+    assert!(
+        digests.windows(2).all(|pair| pair[0] == pair[1]),
+        "{digests:?}"
+    );
     let text = output(folder, &["status"], 0);
-    assert!(text.contains("controller") && text.contains("verified"), "{text}");
+    assert!(
+        text.contains("controller") && text.contains("verified"),
+        "{text}"
+    );
     let ended = json(folder, &["down", "--json"], 0);
     assert_eq!(ended["ended"], serde_json::json!(["embedded"]));
     output(folder, &["down"], 2);
@@ -75,15 +91,33 @@ fn redis_tools_over_tunnels() {
     assert_eq!(cli(&["-3", "hset", "h", "f", "v"]), "1");
     assert!(cli(&["nosuch"]).starts_with("ERR unknown command"));
     let benchmark = [
-        "-t", "set,get,incr,lpush,hset", "-n", "5000", "-c", "50", "-P", "16", "-q",
+        "-t",
+        "set,get,incr,lpush,hset",
+        "-n",
+        "5000",
+        "-c",
+        "50",
+        "-P",
+        "16",
+        "-q",
     ];
     let output = deployment.redis("redis-benchmark", &benchmark);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && !text.contains("Error"), "{text}{errors}");
-    assert_eq!(text.matches("requests per second").count(), 5, "{text}{errors}");
+    assert!(
+        output.status.success() && !text.contains("Error"),
+        "{text}{errors}"
+    );
+    assert_eq!(
+        text.matches("requests per second").count(),
+        5,
+        "{text}{errors}"
+    );
     let digests = deployment.settled_digests(3);
-    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+    assert!(
+        digests.windows(2).all(|pair| pair[0] == pair[1]),
+        "{digests:?}"
+    );
 }
 
 #[test]
@@ -122,7 +156,10 @@ fn a_restarted_replica_votes_for_nothing_and_says_so() {
     set_keys(deployment.resp, 40, 60);
     expect_keys(deployment.resp, 60);
     let r2 = &deployment.status()["roles"]["r2"];
-    assert_eq!((&r2["state"], &r2["executed"]), (&"recovering".into(), &0.into()));
+    assert_eq!(
+        (&r2["state"], &r2["executed"]),
+        (&"recovering".into(), &0.into())
+    );
     restarted.kill().unwrap();
     restarted.wait().unwrap();
 }
@@ -142,7 +179,9 @@ fn a_switch_that_restarts_empty_is_filled_again_with_a_fresh_term() {
         .unwrap();
     set_keys(deployment.resp, 20, 40);
     expect_keys(deployment.resp, 40);
-    let after = deployment.status()["roles"]["controller"]["term"].as_u64().unwrap();
+    let after = deployment.status()["roles"]["controller"]["term"]
+        .as_u64()
+        .unwrap();
     assert!(after > term, "term {after} after {term}");
     switch.kill().unwrap();
     switch.wait().unwrap();
@@ -151,7 +190,10 @@ fn a_switch_that_restarts_empty_is_filled_again_with_a_fresh_term() {
 #[test]
 fn namespaces_with_our_switch() {
     if !rustix::process::geteuid().is_root() || !has("ip") || !has("ethtool") {
-        return skip("up --fabric=netns", "run as root with iproute2 and ethtool installed");
+        return skip(
+            "up --fabric=netns",
+            "run as root with iproute2 and ethtool installed",
+        );
     }
     on_namespaces("netns");
 }
@@ -171,7 +213,10 @@ fn on_namespaces(fabric: &str) {
     set_keys(deployment.resp, 0, 100);
     expect_keys(deployment.resp, 100);
     let digests = deployment.settled_digests(3);
-    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+    assert!(
+        digests.windows(2).all(|pair| pair[0] == pair[1]),
+        "{digests:?}"
+    );
     kill_9(deployment.status()["roles"]["r1"]["pid"].as_u64().unwrap());
     set_keys(deployment.resp, 100, 150);
     expect_keys(deployment.resp, 150);

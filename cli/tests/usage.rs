@@ -1,4 +1,8 @@
 //! Wrong use: exit code 2 and an error that says what is valid.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
 
 mod common;
 
@@ -17,18 +21,30 @@ fn mistakes_are_told_with_what_is_valid() {
     for (arguments, expected) in [
         (vec!["dmeo"], "demo"),
         (vec!["demo", "--replica=3"], "--replicas"),
-        (vec!["demo", "--replicas=4"], "a group of 4 replicas is not possible: valid are 1, 3"),
+        (
+            vec!["demo", "--replicas=4"],
+            "a group of 4 replicas is not possible: valid are 1, 3",
+        ),
         (vec!["demo", "--loss=2"], "loss"),
         (vec!["demo", "--clients=0"], "1..=512"),
         (vec!["up", "--fabric=tunel"], "tunnel"),
         (vec!["up", "--mtu=9000"], "600..=8900"),
-        (vec!["up", "--protocol=unreplicated"], "exactly 1 replica, not 3"),
+        (
+            vec!["up", "--protocol=unreplicated"],
+            "exactly 1 replica, not 3",
+        ),
         (vec!["status"], "`downbeat up` brings a deployment up"),
         (vec!["down"], "holds no deployment"),
         (vec!["kv", "get", "x"], "deployment.json"),
-        (vec!["switch", "--deployment=nowhere.json"], "cannot read nowhere.json"),
+        (
+            vec!["switch", "--deployment=nowhere.json"],
+            "cannot read nowhere.json",
+        ),
         (vec!["p4", "check"], "--p4 names the folder"),
-        (vec!["p4", "build", "--p4c=no-such-compiler"], "https://github.com/p4lang/p4c"),
+        (
+            vec!["p4", "build", "--p4c=no-such-compiler"],
+            "https://github.com/p4lang/p4c",
+        ),
     ] {
         let text = error(&arguments, 2);
         assert!(text.contains(expected), "{arguments:?}: {text}");
@@ -48,7 +64,10 @@ fn a_bmv2_that_is_not_there_is_exit_2_with_the_way_to_get_it() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("https://github.com/p4lang/behavioral-model"), "{text}");
+    assert!(
+        text.contains("https://github.com/p4lang/behavioral-model"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -56,9 +75,20 @@ fn settings_files_and_the_environment_are_shown_by_config() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("downbeat.toml"), "replicas = 5\n").unwrap();
     let text = output(folder.path(), &["config"], 0);
-    let line = text.lines().find(|line| line.starts_with("up ") && line.contains("--replicas"));
-    assert!(line.is_some_and(|line| line.ends_with("5      downbeat.toml") || line.contains("downbeat.toml")), "{text}");
-    let with = downbeat(folder.path()).arg("config").env("DOWNBEAT_REPLICAS", "7").output().unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("up ") && line.contains("--replicas"));
+    assert!(
+        line.is_some_and(
+            |line| line.ends_with("5      downbeat.toml") || line.contains("downbeat.toml")
+        ),
+        "{text}"
+    );
+    let with = downbeat(folder.path())
+        .arg("config")
+        .env("DOWNBEAT_REPLICAS", "7")
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&with.stdout).into_owned();
     assert!(text.contains("environment DOWNBEAT_REPLICAS"), "{text}");
     std::fs::write(folder.path().join("downbeat.toml"), "replcas = 5\n").unwrap();
@@ -70,17 +100,35 @@ fn settings_files_and_the_environment_are_shown_by_config() {
 #[test]
 fn every_help_begins_with_two_examples_that_parse() {
     let folder = tempfile::tempdir().unwrap();
-    let verbs =
-        ["demo", "up", "down", "status", "kv", "switch", "controller", "replica", "front", "p4", "doctor", "config"];
+    let verbs = [
+        "demo",
+        "up",
+        "down",
+        "status",
+        "kv",
+        "switch",
+        "controller",
+        "replica",
+        "front",
+        "p4",
+        "doctor",
+        "config",
+    ];
     for verb in verbs {
         let help = output(folder.path(), &[verb, "--help"], 0);
-        let examples: Vec<_> =
-            help.lines().skip(1).take_while(|line| !line.trim().is_empty()).collect();
+        let examples: Vec<_> = help
+            .lines()
+            .skip(1)
+            .take_while(|line| !line.trim().is_empty())
+            .collect();
         assert!(help.starts_with("Examples:"), "{verb}: {help}");
         assert_eq!(examples.len(), 2, "{verb}: {help}");
         for example in examples {
-            let words: Vec<_> =
-                example.split_whitespace().skip_while(|word| *word != "downbeat").skip(1).collect();
+            let words: Vec<_> = example
+                .split_whitespace()
+                .skip_while(|word| *word != "downbeat")
+                .skip(1)
+                .collect();
             let mut words: Vec<&str> = words;
             words.push("--help");
             output(folder.path(), &words, 0);
@@ -92,5 +140,8 @@ fn every_help_begins_with_two_examples_that_parse() {
 fn doctor_finds_nothing_missing_for_the_embedded_fabric() {
     let folder = tempfile::tempdir().unwrap();
     let text = output(folder.path(), &["doctor"], 0);
-    assert!(text.contains("up --fabric=tunnel") && text.contains("simple_switch_grpc"), "{text}");
+    assert!(
+        text.contains("up --fabric=tunnel") && text.contains("simple_switch_grpc"),
+        "{text}"
+    );
 }

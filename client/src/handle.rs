@@ -53,7 +53,11 @@ impl Client {
         operation_limit: usize,
         statistics: Arc<Statistics>,
     ) -> Self {
-        Self { sender, operation_limit, statistics }
+        Self {
+            sender,
+            operation_limit,
+            statistics,
+        }
     }
 
     /// Bytes of the longest operation.

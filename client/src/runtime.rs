@@ -111,7 +111,9 @@ impl ClientNode {
     fn take_submissions(&mut self, now: Tick) -> bool {
         let mut worked = false;
         while self.waiting.len() < WAITING {
-            let Some(submission) = self.inbox.receive() else { break };
+            let Some(submission) = self.inbox.receive() else {
+                break;
+            };
             worked = true;
             self.waiting.push_back(submission);
         }
@@ -148,7 +150,9 @@ impl ClientNode {
     /// Multicasts the client's request and arms its timer.
     fn send(&mut self, index: usize) {
         let core = &self.logical[index].core;
-        let (Some(request), Some(deadline)) = (core.request(), core.deadline()) else { return };
+        let (Some(request), Some(deadline)) = (core.request(), core.deadline()) else {
+            return;
+        };
         self.payload.clear();
         self.payload.extend_from_slice(&self.header);
         Message::Request(request).emit(&mut self.payload);
@@ -157,7 +161,14 @@ impl ClientNode {
     }
 
     fn take_replies(&mut self, now: Tick) -> Result<bool, NodeError> {
-        let Self { endpoint, logical, steps, statistics, settings, .. } = self;
+        let Self {
+            endpoint,
+            logical,
+            steps,
+            statistics,
+            settings,
+            ..
+        } = self;
         let count_of = endpoint.receive(BATCH, &mut |_, payload| {
             let parsed = StampHeader::parse(payload)
                 .ok()
@@ -187,11 +198,18 @@ impl ClientNode {
             }
             worked = true;
             self.timers.pop();
-            if self.logical[index].core.deadline().is_none_or(|deadline| deadline > at) {
+            if self.logical[index]
+                .core
+                .deadline()
+                .is_none_or(|deadline| deadline > at)
+            {
                 // Out of date: answered since, or armed anew with an entry of its own.
                 continue;
             }
-            let overdue = self.logical[index].caller.as_ref().is_some_and(|(_, at)| *at <= now);
+            let overdue = self.logical[index]
+                .caller
+                .as_ref()
+                .is_some_and(|(_, at)| *at <= now);
             if overdue {
                 self.logical[index].core.abandon();
                 count(&self.statistics.abandoned);
@@ -212,7 +230,10 @@ impl ClientNode {
                 Step::Wait => {}
                 Step::Send => {
                     count(&self.statistics.sent_again);
-                    let wants = self.logical[index].core.request().map(|request| request.wants);
+                    let wants = self.logical[index]
+                        .core
+                        .request()
+                        .map(|request| request.wants);
                     if wants == Some(wire::message::Wants::Reconciliation) {
                         count(&self.statistics.reconciliations);
                     }
@@ -253,7 +274,10 @@ impl Node for ClientNode {
         worked |= self.take_submissions(now);
         self.endpoint.flush()?;
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
-        Ok(Poll { worked, deadline: link::run::earliest(link_deadline, timer) })
+        Ok(Poll {
+            worked,
+            deadline: link::run::earliest(link_deadline, timer),
+        })
     }
 
     fn prepare_to_wait(&mut self) -> bool {

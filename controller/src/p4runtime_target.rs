@@ -18,7 +18,7 @@ use p4runtime::{ElectionId, Entry, P4Info, describe, update_of, v1};
 
 use crate::rule::{Place, Rule};
 use crate::tables::rule_of_multicast;
-use crate::tables::{Encoded, NeighbourAction, NeighbourKey, NeighbourTable, Tables};
+use crate::tables::{NeighbourAction, NeighbourKey, NeighbourTable, Tables};
 use crate::target::{Change, FailedWrite, Lead, Session, Target, TargetError};
 
 /// As many updates go in one batch.
@@ -225,11 +225,9 @@ impl Session for P4RuntimeSession {
     async fn insert(&self, rules: &[Rule]) -> Result<(), TargetError> {
         let mut updates = Vec::with_capacity(rules.len());
         for rule in rules {
-            let encoded = self.tables.encode(rule);
-            let entity: v1::Entity = match encoded {
-                Ok(Encoded::Entry(entry)) => entry.into(),
-                Ok(Encoded::Multicast(group)) => (&group).into(),
-                Ok(Encoded::Foreign) => continue,
+            match self.tables.encode(rule) {
+                Ok(Some(entity)) => updates.push(update_of(v1::update::Type::Insert, entity)),
+                Ok(None) => {}
                 Err(error) => {
                     let refused = FailedWrite {
                         place: rule.place(),
@@ -237,8 +235,7 @@ impl Session for P4RuntimeSession {
                     };
                     return Err(TargetError::Refused(vec![refused]));
                 }
-            };
-            updates.push(update_of(v1::update::Type::Insert, entity));
+            }
         }
         for batch in updates.chunks(MAX_BATCH) {
             self.client

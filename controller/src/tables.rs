@@ -144,17 +144,6 @@ pub struct Tables {
     pub rewrite: BoundTable<RewriteTable>,
 }
 
-/// A rule as the switch takes it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Encoded {
-    /// An entry of a table.
-    Entry(v1::TableEntry),
-    /// A multicast group.
-    Multicast(MulticastGroup),
-    /// Nothing: a rule that was found on a switch and is never written.
-    Foreign,
-}
-
 impl Tables {
     /// Compares all declarations with the program; the error has every disagreement of all tables.
     pub fn bind(info: &P4Info) -> Result<Self, Disagreements> {
@@ -186,8 +175,8 @@ impl Tables {
         ]
     }
 
-    /// The rule as the switch takes it.
-    pub fn encode(&self, rule: &Rule) -> Result<Encoded, EncodeError> {
+    /// The rule as the switch takes it; none for one that is never written.
+    pub fn encode(&self, rule: &Rule) -> Result<Option<v1::Entity>, EncodeError> {
         let entry = match rule {
             Rule::Port { port, role } => {
                 let action = match role {
@@ -195,12 +184,12 @@ impl Tables {
                     PortRole::Fabric => PortRoleAction::Fabric {},
                 };
                 self.port_role
-                    .encode(&Entry::new(PortRoleKey { port: *port }, action))
+                    .encode(&Entry::new(PortRoleKey { port: *port }, action))?
             }
             Rule::Neighbour { ip, mac } => {
                 let action = NeighbourAction::Answer { mac: *mac };
                 self.neighbour
-                    .encode(&Entry::new(NeighbourKey { ip: *ip }, action))
+                    .encode(&Entry::new(NeighbourKey { ip: *ip }, action))?
             }
             Rule::Route {
                 network,
@@ -217,7 +206,7 @@ impl Tables {
                     next_hop: *next_hop,
                 };
                 self.forward
-                    .encode(&Entry::new(ForwardKey { destination }, action))
+                    .encode(&Entry::new(ForwardKey { destination }, action))?
             }
             Rule::Member {
                 replication_id,
@@ -233,25 +222,9 @@ impl Tables {
                     ip: *ip,
                     port: *udp_port,
                 };
-                self.rewrite.encode(&Entry::new(key, action))
+                self.rewrite.encode(&Entry::new(key, action))?
             }
-            Rule::Group(rule) => {
-                let action = GroupAction::StampGroup {
-                    register_index: rule.register_index,
-                    group_id: rule.group.0,
-                    new_term: rule.term.0,
-                    shift: rule.round_shift,
-                    base: rule.round_base.0,
-                    member_count: rule.member_count,
-                    copies: rule.multicast_group,
-                };
-                self.group.encode(&Entry::new(
-                    GroupKey {
-                        address: rule.address,
-                    },
-                    action,
-                ))
-            }
+            Rule::Group(rule) => self.group.encode(&group_entry(rule))?,
             Rule::Copies {
                 multicast_group,
                 copies,
@@ -261,11 +234,11 @@ impl Tables {
                     instance: u32::from(copy.replication_id),
                 });
                 let group = MulticastGroup::new(u32::from(*multicast_group), replicas);
-                return Ok(Encoded::Multicast(group));
+                return Ok(Some((&group).into()));
             }
-            Rule::Foreign { .. } => return Ok(Encoded::Foreign),
+            Rule::Foreign { .. } => return Ok(None),
         };
-        entry.map(Encoded::Entry)
+        Ok(Some(entry.into()))
     }
 
     /// The rule of an entry; none for an action that this controller never writes.
@@ -274,7 +247,7 @@ impl Tables {
         if id == self.port_role.id() {
             self.port_role
                 .decode(message)
-                .map(|entry| Some(port_rule(&entry)))
+                .map(|entry| Some(port_rule(entry)))
         } else if id == self.neighbour.id() {
             self.neighbour
                 .decode(message)
@@ -305,7 +278,7 @@ pub fn rule_of_multicast(group: &MulticastGroup) -> Option<Rule> {
     })
 }
 
-fn port_rule(entry: &Entry<PortRoleTable>) -> Rule {
+fn port_rule(entry: Entry<PortRoleTable>) -> Rule {
     let role = match entry.action {
         PortRoleAction::Host {} => PortRole::Host,
         PortRoleAction::Fabric {} => PortRole::Fabric,
@@ -352,6 +325,24 @@ fn member_rule(entry: &Entry<RewriteTable>) -> Option<Rule> {
         ip,
         udp_port: port,
     })
+}
+
+fn group_entry(rule: &GroupRule) -> Entry<GroupTable> {
+    let action = GroupAction::StampGroup {
+        register_index: rule.register_index,
+        group_id: rule.group.0,
+        new_term: rule.term.0,
+        shift: rule.round_shift,
+        base: rule.round_base.0,
+        member_count: rule.member_count,
+        copies: rule.multicast_group,
+    };
+    Entry::new(
+        GroupKey {
+            address: rule.address,
+        },
+        action,
+    )
 }
 
 fn group_rule(entry: &Entry<GroupTable>) -> Option<Rule> {

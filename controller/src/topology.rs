@@ -117,7 +117,7 @@ pub struct Group {
 #[derive(Debug, Error)]
 pub enum TopologyError {
     /// The name before the comma.
-    #[error("topology {found:?} is not known{}; valid is single,N, or a TOML file", did_you(.nearest))]
+    #[error("topology {found:?} is not known{}; valid is single,N, or a TOML file", did_you(.nearest.as_ref()))]
     UnknownTopology {
         /// What was given.
         found: String,
@@ -176,7 +176,7 @@ pub enum TopologyError {
         owner: String,
     },
     /// A name that nothing has.
-    #[error("{place}: there is no {kind} {found:?}{}; there are {valid}", did_you(.nearest))]
+    #[error("{place}: there is no {kind} {found:?}{}; there are {valid}", did_you(.nearest.as_ref()))]
     UnknownName {
         /// Where it stands.
         place: String,
@@ -320,10 +320,8 @@ fn yes() -> bool {
     true
 }
 
-fn did_you(nearest: &Option<String>) -> String {
-    nearest
-        .as_ref()
-        .map_or_else(String::new, |name| format!(", did you mean {name:?}?"))
+fn did_you(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |name| format!(", did you mean {name:?}?"))
 }
 
 /// The name most like `found`, if one is like it at all.

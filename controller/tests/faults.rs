@@ -8,7 +8,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::{DEADLINE, Watcher, topology};
@@ -86,7 +86,7 @@ impl Switch {
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().expect("no test panics with the lock")
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What becomes of the next request. Never returns when the controller is to die with it.
@@ -472,6 +472,11 @@ fn two_controllers(seed: u64, shared: bool) {
         let two = start(&switch, &second, events);
         let mut watcher = Watcher::new(queue);
         let (_stop, shutdown) = watch::channel(false);
+        let complete = |terms: &TermStore| {
+            let plan = Plan::new(&topology("127.0.0.1:9559"), "s1").expect("plan");
+            let rules = plan.rules(&terms.recorded("s1").expect("state"));
+            rules.is_some_and(|rules| rules == switch.memory().rules)
+        };
         tokio::select! {
             () = one.run(shutdown.clone()) => panic!("stopped by itself"),
             () = two.run(shutdown) => panic!("stopped by itself"),
@@ -481,19 +486,12 @@ fn two_controllers(seed: u64, shared: bool) {
                 }
                 switch.memory().faulty = false;
                 switch.reboot();
-                watcher.verified().await;
+                // Events from before the reboot may still wait in the queue.
+                while !complete(&first) && !complete(&second) {
+                    watcher.verified().await;
+                }
             } => {}
         }
-        let complete = |terms: &TermStore| {
-            let plan = Plan::new(&topology("127.0.0.1:9559"), "s1").expect("plan");
-            let rules = plan.rules(&terms.recorded("s1").expect("state"));
-            rules.is_some_and(|rules| rules == switch.memory().rules)
-        };
-        assert!(
-            complete(&first) || complete(&second),
-            "{:#?}",
-            switch.memory().rules
-        );
     });
 }
 

@@ -3,10 +3,6 @@
 //! Each round is one round trip of a batch within one thread, so the figures hold no wake-ups.
 //! Compare carriers within one run; absolute times of test machines say little.
 
-#![expect(
-    missing_docs,
-    reason = "criterion's macros make undocumented functions"
-)]
 #![expect(clippy::unwrap_used, reason = "a failing call fails the benchmark")]
 
 use std::hint::black_box;

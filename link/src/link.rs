@@ -97,7 +97,8 @@ pub enum LinkError {
     },
     /// A socket could not be bound to the address asked for.
     #[error(
-        "cannot bind a UDP socket to {address}: {source}; choose an address of this host and a free port"
+        "cannot bind a UDP socket to {address}: {source}; choose an address of this host and a \
+         free port"
     )]
     Bind {
         /// The address and port asked for.

@@ -79,15 +79,27 @@ mod tests {
     fn a_rollback_makes_a_request_new_again() {
         let mut table = ClientTable::default();
         let client = ClientId(1);
-        let first = ClientRecord { number: RequestNumber(1), slot: SlotNumber(4) };
-        let second = ClientRecord { number: RequestNumber(2), slot: SlotNumber(9) };
+        let first = ClientRecord {
+            number: RequestNumber(1),
+            slot: SlotNumber(4),
+        };
+        let second = ClientRecord {
+            number: RequestNumber(2),
+            slot: SlotNumber(9),
+        };
         assert_eq!(table.record(client, first), None);
         let previous = table.record(client, second);
         assert_eq!(table.freshness(client, RequestNumber(1)), Freshness::Stale);
-        assert_eq!(table.freshness(client, RequestNumber(2)), Freshness::Repeated(SlotNumber(9)));
+        assert_eq!(
+            table.freshness(client, RequestNumber(2)),
+            Freshness::Repeated(SlotNumber(9))
+        );
         table.restore(client, previous);
         assert_eq!(table.freshness(client, RequestNumber(2)), Freshness::New);
-        assert_eq!(table.freshness(client, RequestNumber(1)), Freshness::Repeated(SlotNumber(4)));
+        assert_eq!(
+            table.freshness(client, RequestNumber(1)),
+            Freshness::Repeated(SlotNumber(4))
+        );
         table.restore(client, None);
         assert!(table.is_empty());
     }

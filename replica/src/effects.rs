@@ -92,11 +92,19 @@ impl Effects {
 
     /// Sends `message` to each of `n` replicas but `me`; its bytes are kept once.
     pub fn send_others(&mut self, me: ReplicaId, n: usize, message: &Message<'_>) {
-        assert!(!message.is_bulk(), "bulk messages are made for one receiver");
+        assert!(
+            !message.is_bulk(),
+            "bulk messages are made for one receiver"
+        );
         let message = self.emit(message);
-        let others = (0..n).filter_map(|index| u8::try_from(index).ok()).map(ReplicaId);
+        let others = (0..n)
+            .filter_map(|index| u8::try_from(index).ok())
+            .map(ReplicaId);
         for to in others.filter(|replica| *replica != me) {
-            self.list.push(Effect::Send { to, message: message.clone() });
+            self.list.push(Effect::Send {
+                to,
+                message: message.clone(),
+            });
         }
     }
 

@@ -63,7 +63,10 @@ pub struct ReplicaSet(u16);
 impl ReplicaSet {
     /// Adds a replica; returns whether it was new.
     pub fn insert(&mut self, replica: ReplicaId) -> bool {
-        assert!(usize::from(replica.0) < MAX_REPLICAS, "replica {replica} is not in any group");
+        assert!(
+            usize::from(replica.0) < MAX_REPLICAS,
+            "replica {replica} is not in any group"
+        );
         let bit = 1_u16 << replica.0;
         let new = self.0 & bit == 0;
         self.0 |= bit;
@@ -106,7 +109,10 @@ mod tests {
             let q = Quorum::of(n).expect("odd and small");
             let seen = q.superquorum() + q.majority() - q.n();
             assert!(seen >= q.merge_votes() || q.f() == 0, "n = {n}");
-            assert!(2 * q.merge_votes() > q.majority(), "two values could both win at n = {n}");
+            assert!(
+                2 * q.merge_votes() > q.majority(),
+                "two values could both win at n = {n}"
+            );
         }
     }
 

@@ -20,11 +20,17 @@ impl<S: StateMachine> Unreplicated<S> {
     /// A server of `machine` that keeps `retained_bytes` of old requests for retransmissions.
     pub fn new(machine: S, stamps: bool, retained_bytes: usize) -> Self {
         let history = History::new(machine, stamps, retained_bytes);
-        Self { history, stamps, counters: Counters::default() }
+        Self {
+            history,
+            stamps,
+            counters: Counters::default(),
+        }
     }
 
     fn reply(&self, slot: SlotNumber, out: &mut Effects) {
-        let Some(entry) = self.history.log().get(slot) else { return };
+        let Some(entry) = self.history.log().get(slot) else {
+            return;
+        };
         let reply = Reply {
             client: entry.request.client,
             number: entry.request.number,

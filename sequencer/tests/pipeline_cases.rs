@@ -1,4 +1,8 @@
 //! The case files of `p4/tests/` on this switch.
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code, also outside of functions marked as tests"
+)]
 
 mod pipeline_common;
 

@@ -2,6 +2,10 @@
 //!
 //! The model is written from `docs/wire-format.md` and the design's list of register steps, not from
 //! the P4: one struct for each group, plain integers, no tables.
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code, also outside of functions marked as tests"
+)]
 
 mod pipeline_common;
 

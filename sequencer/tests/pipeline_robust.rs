@@ -1,4 +1,8 @@
 //! Nothing from outside makes the pipeline panic: no JSON, no frame.
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code, also outside of functions marked as tests"
+)]
 
 mod pipeline_common;
 

@@ -101,8 +101,9 @@ impl core::fmt::Debug for SummaryHash {
 impl core::fmt::Display for SummaryHash {
     /// The first four bytes: enough to tell logs apart by eye.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let [a, b, c, d, ..] = self.0;
-        write!(f, "{a:02x}{b:02x}{c:02x}{d:02x}")
+        self.0[..4]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -137,7 +138,6 @@ pub struct HostAddress {
 
 impl core::fmt::Display for HostAddress {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let [a, b, c, d] = self.ip;
-        write!(f, "{a}.{b}.{c}.{d}:{}", self.port)
+        write!(f, "{}:{}", core::net::Ipv4Addr::from(self.ip), self.port)
     }
 }

@@ -1,6 +1,6 @@
 //! One line per packet for people: stamp, then message, in the words of the papers.
 
-use crate::message::Wants;
+use crate::message::{Reply, Request, Wants};
 use crate::{Message, Sender, StampHeader};
 use core::fmt;
 
@@ -49,33 +49,8 @@ pub struct Text<'a>(pub &'a Message<'a>);
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Message::Request(m) => {
-                write!(f, "REQUEST client {:x} #{}", m.client.0, m.number)?;
-                match m.wants {
-                    Wants::Reply => {}
-                    Wants::Commit => write!(f, " wants commit")?,
-                    Wants::Reconciliation => write!(f, " wants reconciliation")?,
-                }
-                write!(f, " {} bytes", m.operation.len())
-            }
-            Message::Reply(m) => {
-                let what = if m.committed {
-                    "COMMITTED-REPLY"
-                } else {
-                    "SPECULATIVE-REPLY"
-                };
-                write!(
-                    f,
-                    "{what} from {} view {} slot {} hash {} client {:x} #{} {} bytes",
-                    m.replica,
-                    m.view,
-                    m.slot,
-                    m.hash,
-                    m.client.0,
-                    m.number,
-                    m.result.len()
-                )
-            }
+            Message::Request(m) => request(f, m),
+            Message::Reply(m) => reply(f, m),
             Message::Sync(m) => write!(
                 f,
                 "SYNC view {} slot {} committed {} {}",
@@ -89,52 +64,92 @@ impl fmt::Display for Text<'_> {
             Message::Commit(m) => {
                 write!(f, "COMMIT view {} slot {} hash {}", m.view, m.slot, m.hash)
             }
-            Message::StartViewChange(m) => write!(
-                f,
-                "START-VIEW-CHANGE from {} view {} committed {}",
-                m.replica, m.view, m.committed
-            ),
-            Message::DoViewChange(m) => write!(
-                f,
-                "DO-VIEW-CHANGE from {} view {} last normal {} committed {} {} entries",
-                m.replica,
-                m.view,
-                m.last_normal_view,
-                m.committed,
-                m.entries.len()
-            ),
-            Message::StartView(m) => write!(
-                f,
-                "START-VIEW view {} base {} committed {} {} entries",
-                m.view,
-                m.base,
-                m.committed,
-                m.entries.len()
-            ),
             Message::InView(m) => write!(f, "IN-VIEW from {} view {}", m.replica, m.view),
-            Message::FetchLog(m) => {
-                write!(
-                    f,
-                    "FETCH-LOG from {} view {} ({}, {}]",
-                    m.replica, m.view, m.from, m.to
-                )
-            }
-            Message::Log(m) => write!(
-                f,
-                "LOG from {} view {} base {} {} entries",
-                m.replica,
-                m.view,
-                m.base,
-                m.entries.len()
-            ),
+            Message::StartViewChange(_)
+            | Message::DoViewChange(_)
+            | Message::StartView(_)
+            | Message::FetchLog(_)
+            | Message::Log(_) => view_change(f, self.0),
         }
+    }
+}
+
+fn request(f: &mut fmt::Formatter<'_>, m: &Request<'_>) -> fmt::Result {
+    write!(f, "REQUEST client {:x} #{}", m.client.0, m.number)?;
+    match m.wants {
+        Wants::Reply => {}
+        Wants::Commit => write!(f, " wants commit")?,
+        Wants::Reconciliation => write!(f, " wants reconciliation")?,
+    }
+    write!(f, " {} bytes", m.operation.len())
+}
+
+fn reply(f: &mut fmt::Formatter<'_>, m: &Reply<'_>) -> fmt::Result {
+    let what = if m.committed {
+        "COMMITTED-REPLY"
+    } else {
+        "SPECULATIVE-REPLY"
+    };
+    write!(
+        f,
+        "{what} from {} view {} slot {} hash {} client {:x} #{} {} bytes",
+        m.replica,
+        m.view,
+        m.slot,
+        m.hash,
+        m.client.0,
+        m.number,
+        m.result.len()
+    )
+}
+
+fn view_change(f: &mut fmt::Formatter<'_>, message: &Message<'_>) -> fmt::Result {
+    match message {
+        Message::StartViewChange(m) => write!(
+            f,
+            "START-VIEW-CHANGE from {} view {} committed {}",
+            m.replica, m.view, m.committed
+        ),
+        Message::DoViewChange(m) => write!(
+            f,
+            "DO-VIEW-CHANGE from {} view {} last normal {} committed {} {} entries",
+            m.replica,
+            m.view,
+            m.last_normal_view,
+            m.committed,
+            m.entries.len()
+        ),
+        Message::StartView(m) => write!(
+            f,
+            "START-VIEW view {} base {} committed {} {} entries",
+            m.view,
+            m.base,
+            m.committed,
+            m.entries.len()
+        ),
+        Message::FetchLog(m) => {
+            write!(
+                f,
+                "FETCH-LOG from {} view {} ({}, {}]",
+                m.replica, m.view, m.from, m.to
+            )
+        }
+        Message::Log(m) => write!(
+            f,
+            "LOG from {} view {} base {} {} entries",
+            m.replica,
+            m.view,
+            m.base,
+            m.entries.len()
+        ),
+        _ => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Commit, Request};
+    use crate::message::Commit;
     use crate::{ClientId, GroupId, HostAddress, Kind, RequestNumber};
     use crate::{SlotNumber, SummaryHash, ViewNumber};
     use alloc::{format, vec::Vec};

@@ -73,6 +73,16 @@ pub enum LabError {
         /// What it wrote, trimmed.
         output: String,
     },
+    /// An interface did not start to carry frames.
+    #[error("interface {interface} carries nothing {waited_s} s after it was set up: {shown}")]
+    NoCarrier {
+        /// The interface and its namespace.
+        interface: String,
+        /// How long was waited, in seconds.
+        waited_s: u64,
+        /// What `ip` says of it.
+        shown: String,
+    },
     /// The kernel or the file system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

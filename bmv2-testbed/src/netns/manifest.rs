@@ -276,11 +276,12 @@ fn process(text: &str) -> Result<(ProcessIdentity, String), String> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::plan::JUMBO_MTU;
     use super::super::testing::hosts;
     use super::*;
 
     fn sample() -> Manifest {
-        let plan = Plan::new("quick", &hosts(2)).unwrap();
+        let plan = Plan::new("quick", &hosts(2), JUMBO_MTU).unwrap();
         let mut manifest = Manifest::new(&plan, "quick.1.2.3", "boot-id");
         let identity = ProcessIdentity {
             pid: 77,

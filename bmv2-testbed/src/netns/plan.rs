@@ -15,6 +15,12 @@ const MAX_RUN_LENGTH: usize = 40;
 /// Longest host name: the kernel allows 15 characters for `<host>-eth0`.
 const MAX_HOST_NAME_LENGTH: usize = 10;
 
+/// MTU of an ordinary Ethernet, in bytes: room for messages of 1,400 bytes with their headers.
+const STANDARD_MTU: u16 = 1_500;
+
+/// MTU with room for messages of 8,900 bytes with their headers, in bytes.
+pub(super) const JUMBO_MTU: u16 = 9_000;
+
 /// The switch's name in namespaces and interfaces, as Mininet would call it.
 const SWITCH: &str = "s1";
 
@@ -51,11 +57,21 @@ pub(super) struct Plan {
     pub(super) hosts: Vec<HostSpec>,
     /// One for each host, in the same order.
     pub(super) links: Vec<Link>,
+    /// MTU of both ends of every link, in bytes.
+    pub(super) mtu: u16,
 }
 
 impl Plan {
-    pub(super) fn new(run: &str, hosts: &[HostSpec]) -> Result<Self, LabError> {
+    pub(super) fn new(run: &str, hosts: &[HostSpec], mtu: u16) -> Result<Self, LabError> {
         check_run(run)?;
+        if !(STANDARD_MTU..=JUMBO_MTU).contains(&mtu) {
+            let valid = format!("{STANDARD_MTU} to {JUMBO_MTU} bytes are valid");
+            return Err(LabError::Plan {
+                what: "MTU",
+                value: mtu.to_string(),
+                valid,
+            });
+        }
         if hosts.is_empty() || hosts.len() > usize::from(MAX_SWITCH_PORT) {
             return Err(LabError::Plan {
                 what: "number of hosts",
@@ -90,6 +106,7 @@ impl Plan {
             })
             .collect();
         Ok(Self {
+            mtu,
             run: run.to_owned(),
             switch_namespace,
             hosts: hosts.to_vec(),
@@ -210,12 +227,12 @@ mod tests {
     fn refusal(run: &str, change: impl FnOnce(&mut Vec<HostSpec>)) -> String {
         let mut specs = hosts(2);
         change(&mut specs);
-        Plan::new(run, &specs).unwrap_err().to_string()
+        Plan::new(run, &specs, JUMBO_MTU).unwrap_err().to_string()
     }
 
     #[test]
     fn everything_is_named_after_the_run() {
-        let plan = Plan::new("quick", &hosts(2)).unwrap();
+        let plan = Plan::new("quick", &hosts(2), JUMBO_MTU).unwrap();
         let names: Vec<&str> = plan.namespaces().collect();
         assert_eq!(names, ["db-quick-s1", "db-quick-h1", "db-quick-h2"]);
         assert_eq!(plan.links[1].host_interface, "h2-eth0");
@@ -254,6 +271,11 @@ mod tests {
 
     #[test]
     fn values_out_of_range_are_refused() {
+        for mtu in [1_499, 9_001] {
+            let text = Plan::new("quick", &hosts(1), mtu).unwrap_err().to_string();
+            let valid = "cannot be used: 1500 to 9000 bytes are valid";
+            assert_eq!(text, format!("MTU `{mtu}` {valid}"));
+        }
         assert!(refusal("quick", |specs| specs[0].ip = [239, 77, 0, 1]).contains("239.77.0.1"));
         assert!(refusal("quick", |specs| specs[0].prefix_length = 33).contains("33"));
         assert!(refusal("quick", |specs| specs[0].mac[0] = 1).contains("01:00"));

@@ -5,17 +5,22 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::command::{run, tokened};
 use super::error::LabError;
 use super::inside::inside;
 use super::plan::{Link, Plan, spoken_mac};
 
-/// MTU of both ends of every link, in bytes: room for messages of 8,900 bytes and the headers.
-pub(super) const MTU: &str = "9000";
-
 /// The addresses of all groups.
 pub(super) const GROUP_PREFIX: &str = "239.77.0.0/16";
+
+/// How long an interface may take from being set up to carrying frames: the kernel takes at most
+/// about a second.
+const CARRIER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often it is looked at.
+const CARRIER_POLL: Duration = Duration::from_millis(5);
 
 /// One thing that is done to bring a lab up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +31,11 @@ pub(super) enum Step {
     Ethtool {
         namespace: String,
         words: Vec<String>,
+    },
+    /// Nothing but waiting until an interface carries frames.
+    Await {
+        namespace: String,
+        interface: String,
     },
     /// A kernel setting below `/proc/sys/net`, inside a namespace.
     Setting {
@@ -50,7 +60,7 @@ pub(super) fn steps(plan: &Plan, token: &str) -> Vec<Step> {
     for (link, host) in plan.links.iter().zip(&plan.hosts) {
         add_namespace(&mut steps, &link.host_namespace, token);
         add_host_settings(&mut steps, &link.host_namespace);
-        add_pair(&mut steps, link, host.mac);
+        add_pair(&mut steps, link, host.mac, plan.mtu);
         add_offloads(&mut steps, &link.host_namespace, &link.host_interface);
         add_offloads(&mut steps, &link.switch_namespace, &link.switch_interface);
         add_interface_settings(&mut steps, link);
@@ -58,6 +68,18 @@ pub(super) fn steps(plan: &Plan, token: &str) -> Vec<Step> {
         add_host_addresses(&mut steps, link, &address);
         let up = ["link", "set", "dev", &link.switch_interface, "up"];
         steps.push(ip_in(&link.switch_namespace, &up));
+    }
+    for link in &plan.links {
+        for (namespace, interface) in [
+            (&link.host_namespace, &link.host_interface),
+            (&link.switch_namespace, &link.switch_interface),
+        ] {
+            let (namespace, interface) = (namespace.clone(), interface.clone());
+            steps.push(Step::Await {
+                namespace,
+                interface,
+            });
+        }
     }
     steps
 }
@@ -103,7 +125,8 @@ fn add_host_settings(steps: &mut Vec<Step>, namespace: &str) {
 }
 
 /// The veth pair, each end made where it belongs: the machine's own namespace never sees it.
-fn add_pair(steps: &mut Vec<Step>, link: &Link, mac: [u8; 6]) {
+fn add_pair(steps: &mut Vec<Step>, link: &Link, mac: [u8; 6], mtu: u16) {
+    let mtu = mtu.to_string();
     steps.push(ip(&[
         "link",
         "add",
@@ -112,7 +135,7 @@ fn add_pair(steps: &mut Vec<Step>, link: &Link, mac: [u8; 6]) {
         "netns",
         &link.host_namespace,
         "mtu",
-        MTU,
+        &mtu,
         "address",
         &spoken_mac(mac),
         "type",
@@ -123,7 +146,7 @@ fn add_pair(steps: &mut Vec<Step>, link: &Link, mac: [u8; 6]) {
         "netns",
         &link.switch_namespace,
         "mtu",
-        MTU,
+        &mtu,
     ]));
 }
 
@@ -217,12 +240,44 @@ impl Step {
                     .args(words);
                 run(command).map(drop)
             }
+            Self::Await {
+                namespace,
+                interface,
+            } => await_carrier(tools, namespace, interface),
             Self::Setting {
                 namespace,
                 key,
                 value,
             } => write_setting(namespace, key, value),
         }
+    }
+}
+
+/// Waits until an interface is up, not only set up.
+///
+/// It could go: (1) one end is set up and has no carrier, for the other is down, (2) the other is
+/// set up, which gives both a carrier, but for the first the kernel only notes that it is to be
+/// put to work, (3) a program sends and the frame is dropped without a word, (4) the kernel gets
+/// to its note.
+fn await_carrier(tools: &Tools, namespace: &str, interface: &str) -> Result<(), LabError> {
+    let deadline = Instant::now() + CARRIER_PATIENCE;
+    loop {
+        let mut command = tokened(&tools.ip, &tools.token);
+        command.args(["-n", namespace, "-o", "link", "show", "dev", interface]);
+        let shown = run(command)?;
+        if shown.contains(" state UP ") {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let interface = format!("{interface} in {namespace}");
+            let waited_s = CARRIER_PATIENCE.as_secs();
+            return Err(LabError::NoCarrier {
+                interface,
+                waited_s,
+                shown: shown.trim().to_owned(),
+            });
+        }
+        std::thread::sleep(CARRIER_POLL);
     }
 }
 
@@ -244,12 +299,13 @@ pub(super) fn write_setting(namespace: &str, key: &str, value: &str) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::JUMBO_MTU;
     use super::super::testing::hosts;
     use super::*;
 
     #[test]
     fn a_namespace_is_marked_and_silent_before_its_first_link() {
-        let plan = Plan::new("quick", &hosts(1)).unwrap();
+        let plan = Plan::new("quick", &hosts(1), JUMBO_MTU).unwrap();
         let steps = steps(&plan, "the-token");
         let position = |wanted: &Step| steps.iter().position(|step| step == wanted).unwrap();
         let made = position(&ip(&["netns", "add", "db-quick-h1"]));
@@ -269,11 +325,13 @@ mod tests {
 
     #[test]
     fn an_interface_is_up_only_when_its_settings_are_made() {
-        let plan = Plan::new("quick", &hosts(1)).unwrap();
+        let plan = Plan::new("quick", &hosts(1), JUMBO_MTU).unwrap();
         let steps = steps(&plan, "the-token");
         let up = ip_in("db-quick-h1", &["link", "set", "dev", "h1-eth0", "up"]);
         let up = steps.iter().position(|step| *step == up).unwrap();
-        let late = steps[up..].iter().any(|step| !matches!(step, Step::Ip(_)));
+        let late = steps[up..]
+            .iter()
+            .any(|step| matches!(step, Step::Setting { .. } | Step::Ethtool { .. }));
         assert!(
             !late,
             "a setting comes after the interface is up: {:?}",

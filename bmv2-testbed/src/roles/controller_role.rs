@@ -42,7 +42,10 @@ impl ControllerState {
 
     /// Whether the switch is as it should be.
     pub fn is_verified(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).verified
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .verified
     }
 
     /// What operators see.
@@ -98,8 +101,12 @@ fn state_file(deployment: &Deployment) -> PathBuf {
 pub fn run_controller(deployment: &Deployment, stop: &StopFlag) -> Result<(), RoleError> {
     let state = ControllerState::default();
     let reported = state.clone();
-    status::serve(&deployment.socket("controller"), stop, move || reported.report())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    status::serve(&deployment.socket("controller"), stop, move || {
+        reported.report()
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let tell = |event: &Event| {
         use std::io::Write;
         // The log is for people; that it cannot be written is no reason to stop controlling.

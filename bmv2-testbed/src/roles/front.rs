@@ -49,7 +49,11 @@ pub struct FrontInfo {
 impl FrontInfo {
     /// Facts about `client`'s group.
     pub fn new(deployment: &Deployment, client: Client) -> Self {
-        Self { protocol: deployment.protocol, replicas: deployment.replicas, client }
+        Self {
+            protocol: deployment.protocol,
+            replicas: deployment.replicas,
+            client,
+        }
     }
 
     /// The client's counters.
@@ -70,7 +74,10 @@ impl Info for FrontInfo {
     fn replication(&self) -> Vec<(String, String)> {
         let mut facts = vec![
             ("role".to_owned(), "master".to_owned()),
-            ("downbeat_protocol".to_owned(), self.protocol.name().to_owned()),
+            (
+                "downbeat_protocol".to_owned(),
+                self.protocol.name().to_owned(),
+            ),
             ("downbeat_replicas".to_owned(), self.replicas.to_string()),
         ];
         if let Value::Object(counters) = self.counters() {
@@ -126,9 +133,13 @@ pub fn run_front(deployment: &Deployment, stop: &StopFlag) -> Result<(), RoleErr
     let report = move || json!({ "state": "serving", "resp": resp, "requests": info.counters() });
     status::serve(&deployment.socket("front"), stop, report)?;
     let thread = spawn("client", vec![node], stop, WaitPolicy::Block)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let served = runtime.block_on(serve_front(deployment, client, stop.clone()));
     stop.stop();
-    thread.join().map_err(|_| "the client's thread panicked")??;
+    thread
+        .join()
+        .map_err(|_| "the client's thread panicked")??;
     served
 }

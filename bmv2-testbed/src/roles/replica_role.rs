@@ -5,9 +5,7 @@ use crate::deployment::{Deployment, GROUP, ProtocolName};
 use crate::status;
 use apps::kv::Kv;
 use link::{Clock, Endpoint, Inbox, Node, StopFlag};
-use replica::driver::{
-    Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk,
-};
+use replica::driver::{Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk};
 use replica::history::DEFAULT_RETAINED_BYTES;
 use replica::spec_paxos::{Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
@@ -75,7 +73,11 @@ pub fn replica_name(index: usize) -> String {
 }
 
 /// A replica's process: until `stop`.
-pub fn run_replica(deployment: &Deployment, index: usize, stop: &StopFlag) -> Result<(), RoleError> {
+pub fn run_replica(
+    deployment: &Deployment,
+    index: usize,
+    stop: &StopFlag,
+) -> Result<(), RoleError> {
     if index >= deployment.replicas {
         let last = deployment.replicas - 1;
         return Err(format!("there is no replica {index}, valid are 0 to {last}").into());

@@ -21,7 +21,9 @@ pub fn run_switch(deployment: &Deployment, stop: &StopFlag) -> Result<(), RoleEr
     status::serve(&deployment.socket("s1"), stop, report)?;
     let served = serve_p4runtime(deployment, control, stop);
     stop.stop();
-    thread.join().map_err(|_| "the switch's thread panicked")??;
+    thread
+        .join()
+        .map_err(|_| "the switch's thread panicked")??;
     served
 }
 
@@ -31,7 +33,9 @@ pub fn serve_p4runtime(
     control: ControlHandle,
     stop: &StopFlag,
 ) -> Result<(), RoleError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let address = deployment.p4runtime;
         let listener = TcpListener::bind(address)
@@ -52,9 +56,9 @@ fn ports(deployment: &Deployment) -> Result<Vec<Port>, RoleError> {
                     let tunnel = deployment.tunnels[host];
                     Box::new(TunnelLink::open(tunnel.switch, tunnel.host)?)
                 }
-                Fabric::Netns => Box::new(link::packet::PacketLink::open(
-                    &Lab::switch_interface(number.0),
-                )?),
+                Fabric::Netns => Box::new(link::packet::PacketLink::open(&Lab::switch_interface(
+                    number.0,
+                ))?),
                 Fabric::Bmv2 => return Err("bmv2 is the switch of this fabric".into()),
                 Fabric::Embedded => {
                     return Err("the embedded fabric has no processes of its own".into());

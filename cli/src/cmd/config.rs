@@ -15,9 +15,16 @@ pub(crate) fn run(file: &File, _matches: &ArgMatches, output: &Output) -> Result
     let mut settings = Vec::new();
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         for argument in verb.get_arguments() {
-            let Some(flag) = argument.get_long().filter(|flag| *flag != "help") else { continue };
+            let Some(flag) = argument.get_long().filter(|flag| *flag != "help") else {
+                continue;
+            };
             let (value, from) = in_force(file, verb.get_name(), flag, argument);
-            rows.push(vec![verb.get_name().into(), format!("--{flag}"), value.clone(), from.clone()]);
+            rows.push(vec![
+                verb.get_name().into(),
+                format!("--{flag}"),
+                value.clone(),
+                from.clone(),
+            ]);
             settings.push(json!({
                 "verb": verb.get_name(), "flag": flag, "value": value, "from": from,
             }));
@@ -36,6 +43,9 @@ fn in_force(file: &File, verb: &str, flag: &str, argument: &Arg) -> (String, Str
     if let Some(value) = file.value(verb, flag) {
         return (value.to_owned(), settings::NAME.to_owned());
     }
-    let value = argument.get_default_values().first().and_then(|value| value.to_str());
+    let value = argument
+        .get_default_values()
+        .first()
+        .and_then(|value| value.to_str());
     (value.unwrap_or("-").to_owned(), "default".to_owned())
 }

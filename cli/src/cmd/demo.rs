@@ -58,7 +58,9 @@ pub(crate) fn run(arguments: &DemoArguments, output: &Output) -> Result<(), Fail
     ));
     let ran = run_clients(&arguments, &embedded, output)?;
     let replicas = settle(&embedded)?;
-    embedded.end().map_err(|error| Failure::usage(error.as_ref()))?;
+    embedded
+        .end()
+        .map_err(|error| Failure::usage(error.as_ref()))?;
     let verdicts = judge(&ran, &replicas);
     report::write(&run, &arguments, &ran, &replicas, &verdicts)?;
     report::print(&run, &arguments, &ran, &replicas, &verdicts, output);
@@ -87,8 +89,11 @@ fn fault_plan(arguments: &DemoArguments) -> FaultPlan {
 fn settle(embedded: &Embedded) -> Result<Vec<Report>, Failure> {
     let deadline = Instant::now() + SETTLE;
     loop {
-        let reports: Result<Vec<_>, _> =
-            embedded.replicas().iter().map(|replica| replica.status(PATIENCE)).collect();
+        let reports: Result<Vec<_>, _> = embedded
+            .replicas()
+            .iter()
+            .map(|replica| replica.status(PATIENCE))
+            .collect();
         let reports = reports?;
         let first = &reports[0].status;
         let settled = reports.iter().all(|report| {
@@ -113,8 +118,17 @@ fn judge(ran: &Ran, replicas: &[Report]) -> Verdicts {
     Verdicts {
         linearizable,
         why,
-        unanswered: ran.history.calls().iter().filter(|call| call.completion.is_none()).count(),
-        logs_equal: replicas.iter().all(|report| report.status.hash == first.hash),
-        digests_equal: replicas.iter().all(|report| report.status.digest == first.digest),
+        unanswered: ran
+            .history
+            .calls()
+            .iter()
+            .filter(|call| call.completion.is_none())
+            .count(),
+        logs_equal: replicas
+            .iter()
+            .all(|report| report.status.hash == first.hash),
+        digests_equal: replicas
+            .iter()
+            .all(|report| report.status.digest == first.digest),
     }
 }

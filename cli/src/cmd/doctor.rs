@@ -17,11 +17,19 @@ struct Need {
 /// Runs the verb. Nothing missing here is an error: the embedded and tunnel fabrics need nothing.
 pub(crate) fn run(output: &Output) -> Result<(), Failure> {
     let needs = needs();
-    let mut rows = vec![["need", "for", "state", "how to get it"].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["need", "for", "state", "how to get it"]
+            .map(String::from)
+            .to_vec(),
+    ];
     for need in &needs {
         let state = if need.present { "ok" } else { "missing" };
         let get = if need.present { "" } else { need.get };
-        rows.push([need.what, need.for_what, state, get].map(String::from).to_vec());
+        rows.push(
+            [need.what, need.for_what, state, get]
+                .map(String::from)
+                .to_vec(),
+        );
     }
     output.line(table(&rows).trim_end());
     let report: Vec<_> = needs
@@ -37,12 +45,37 @@ pub(crate) fn run(output: &Output) -> Result<(), Failure> {
 }
 
 fn needs() -> Vec<Need> {
-    let need = |what, for_what, present, get| Need { what, for_what, present, get };
+    let need = |what, for_what, present, get| Need {
+        what,
+        for_what,
+        present,
+        get,
+    };
     vec![
-        need("nothing", "demo, up --fabric=embedded, up --fabric=tunnel", true, ""),
-        need("root", "--fabric=netns, --fabric=bmv2", rustix::process::geteuid().is_root(), "sudo"),
-        need("ip", "--fabric=netns, --fabric=bmv2", in_path("ip"), "apt install iproute2"),
-        need("ethtool", "--fabric=netns, --fabric=bmv2", in_path("ethtool"), "apt install ethtool"),
+        need(
+            "nothing",
+            "demo, up --fabric=embedded, up --fabric=tunnel",
+            true,
+            "",
+        ),
+        need(
+            "root",
+            "--fabric=netns, --fabric=bmv2",
+            rustix::process::geteuid().is_root(),
+            "sudo",
+        ),
+        need(
+            "ip",
+            "--fabric=netns, --fabric=bmv2",
+            in_path("ip"),
+            "apt install iproute2",
+        ),
+        need(
+            "ethtool",
+            "--fabric=netns, --fabric=bmv2",
+            in_path("ethtool"),
+            "apt install ethtool",
+        ),
         need(
             "simple_switch_grpc",
             "--fabric=bmv2",
@@ -55,7 +88,12 @@ fn needs() -> Vec<Need> {
             in_path("p4c-bm2-ss"),
             "https://github.com/p4lang/p4c#getting-started",
         ),
-        need("redis-cli", "talking to the front door", in_path("redis-cli"), "apt install redis-tools"),
+        need(
+            "redis-cli",
+            "talking to the front door",
+            in_path("redis-cli"),
+            "apt install redis-tools",
+        ),
     ]
 }
 

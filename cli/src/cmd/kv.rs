@@ -23,7 +23,11 @@ pub(crate) fn run(arguments: &KvArguments, output: &Output) -> Result<(), Failur
     let (command, missing): (Vec<&str>, Option<String>) = match &arguments.question {
         KvQuestion::Get { key } => (vec!["GET", key], Some(format!("there is no key {key}"))),
         KvQuestion::Put { key, value } => (vec!["SET", key, value], None),
-        KvQuestion::Cas { key, expected, value } => (
+        KvQuestion::Cas {
+            key,
+            expected,
+            value,
+        } => (
             vec!["SET", key, value, "IFEQ", expected],
             Some(format!("the value of {key} is not {expected}")),
         ),
@@ -53,11 +57,15 @@ pub(crate) fn run(arguments: &KvArguments, output: &Output) -> Result<(), Failur
 /// One command to the front door, one answer.
 fn ask(resp: SocketAddr, words: &[&str]) -> Result<OwnedFrame, Failure> {
     let error = |error: std::io::Error| {
-        Failure::Usage(format!("the front door at {resp} does not answer: {error}; is the deployment up?"))
+        Failure::Usage(format!(
+            "the front door at {resp} does not answer: {error}; is the deployment up?"
+        ))
     };
     let mut stream = TcpStream::connect_timeout(&resp, PATIENCE).map_err(error)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(error)?;
-    let words = words.iter().map(|word| OwnedFrame::BulkString(word.as_bytes().to_vec()));
+    let words = words
+        .iter()
+        .map(|word| OwnedFrame::BulkString(word.as_bytes().to_vec()));
     let frame = OwnedFrame::Array(words.collect());
     let mut bytes = vec![0; frame.encode_len(false)];
     encode(&mut bytes, &frame, false)?;

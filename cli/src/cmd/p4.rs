@@ -29,11 +29,15 @@ fn check(p4: &Path, output: &Output) -> Result<(), Failure> {
     let manifest = p4.join(MANIFEST);
     let text = fs::read_to_string(&manifest).map_err(|error| {
         let path = manifest.display();
-        Failure::Usage(format!("cannot read {path}: {error}; --p4 names the folder of the programs"))
+        Failure::Usage(format!(
+            "cannot read {path}: {error}; --p4 names the folder of the programs"
+        ))
     })?;
     let recorded = parse(&text).map_err(|line| {
         let path = manifest.display();
-        Failure::Usage(format!("{path} line {line}: not `<sha256>  <file>`; run `downbeat p4 build`"))
+        Failure::Usage(format!(
+            "{path} line {line}: not `<sha256>  <file>`; run `downbeat p4 build`"
+        ))
     })?;
     let present = hashes(p4)?;
     let differences = differences(&recorded, &present);
@@ -68,7 +72,9 @@ fn build(arguments: &P4Arguments, output: &Output) -> Result<(), Failure> {
             .status()
             .map_err(|error| no_compiler(p4c, &error))?;
         if !status.success() {
-            return Err(Failure::Check(format!("p4c refused v1model/{program}.p4 ({status})")));
+            return Err(Failure::Check(format!(
+                "p4c refused v1model/{program}.p4 ({status})"
+            )));
         }
         output.say(&format!("p4: compiled v1model/{program}.p4"));
     }
@@ -87,8 +93,12 @@ fn compiler_version(p4c: &Path) -> Result<String, Failure> {
     let answer = Command::new(p4c).arg("--version").output();
     let answer = answer.map_err(|error| no_compiler(p4c, &error))?;
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
-    let version = text.lines().find_map(|line| line.trim().strip_prefix("Version "));
-    let version = version.and_then(|rest| rest.split(' ').next()).unwrap_or("of unknown version");
+    let version = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Version "));
+    let version = version
+        .and_then(|rest| rest.split(' ').next())
+        .unwrap_or("of unknown version");
     Ok(format!("p4c {version}"))
 }
 
@@ -102,7 +112,10 @@ fn no_compiler(p4c: &Path, error: &std::io::Error) -> Failure {
 
 /// File and hash of each line, or the number of the first line that has not both.
 fn parse(text: &str) -> Result<BTreeMap<String, String>, usize> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.starts_with('#'));
     lines
         .map(|(index, line)| {
             let (hash, file) = line.split_once("  ").ok_or(index + 1)?;
@@ -115,11 +128,13 @@ fn differences(
     recorded: &BTreeMap<String, String>,
     present: &BTreeMap<String, String>,
 ) -> Vec<String> {
-    let changed = present.iter().filter_map(|(file, hash)| match recorded.get(file) {
-        None => Some(format!("{file}: not in the manifest")),
-        Some(known) if known != hash => Some(format!("{file}: changed since it was compiled")),
-        Some(_) => None,
-    });
+    let changed = present
+        .iter()
+        .filter_map(|(file, hash)| match recorded.get(file) {
+            None => Some(format!("{file}: not in the manifest")),
+            Some(known) if known != hash => Some(format!("{file}: changed since it was compiled")),
+            Some(_) => None,
+        });
     let gone = recorded
         .keys()
         .filter(|file| !present.contains_key(*file))
@@ -143,8 +158,10 @@ fn hashes(p4: &Path) -> Result<BTreeMap<String, String>, Failure> {
                 if entry.file_type()?.is_dir() {
                     folders.push(name);
                 } else if name != Path::new(MANIFEST) {
-                    let hash = Sha256::digest(fs::read(entry.path())?);
-                    let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                    let mut hash = String::new();
+                    for byte in Sha256::digest(fs::read(entry.path())?) {
+                        let _ = write!(hash, "{byte:02x}");
+                    }
                     hashes.insert(name.display().to_string(), hash);
                 }
             }

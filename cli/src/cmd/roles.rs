@@ -4,9 +4,9 @@
 use crate::arguments::{ReplicaAction, ReplicaArguments, RoleArguments};
 use crate::failure::Failure;
 use crate::output::Output;
+use bmv2_testbed::Deployment;
 use bmv2_testbed::embedded::Embedded;
 use bmv2_testbed::roles::{self, RoleError};
-use bmv2_testbed::Deployment;
 use link::StopFlag;
 use replica::driver::StateFile;
 use serde_json::json;
@@ -51,7 +51,9 @@ pub(crate) fn embedded(arguments: &RoleArguments) -> Result<(), Failure> {
             let _ = wait_for(&outer);
             inner.stop();
         };
-        std::thread::Builder::new().name("stop".into()).spawn(follow)?;
+        std::thread::Builder::new()
+            .name("stop".into())
+            .spawn(follow)?;
         embedded.serve()
     })
 }

@@ -17,7 +17,9 @@ pub(crate) fn run(arguments: &RunArguments, output: &Output) -> Result<(), Failu
     let mut roles = Map::new();
     for name in processes::roles(&deployment) {
         let mut said = status::ask(&deployment.socket(&name));
-        let owner = started.iter().find(|process| process.name == name || process.name == "embedded");
+        let owner = started
+            .iter()
+            .find(|process| process.name == name || process.name == "embedded");
         if let (Some(process), Value::Object(fields)) = (owner, &mut said) {
             fields.insert("pid".into(), process.pid.into());
             fields.insert("running".into(), process.is_running().into());
@@ -40,7 +42,17 @@ pub(crate) fn run(arguments: &RunArguments, output: &Output) -> Result<(), Failu
 }
 
 fn head() -> Vec<String> {
-    ["role", "state", "pid", "view", "slot", "committed", "digest"].map(String::from).to_vec()
+    [
+        "role",
+        "state",
+        "pid",
+        "view",
+        "slot",
+        "committed",
+        "digest",
+    ]
+    .map(String::from)
+    .to_vec()
 }
 
 fn row(name: &str, said: &Value) -> Vec<String> {

@@ -22,7 +22,10 @@ use std::time::SystemTime;
 /// IPv4 and UDP headers: what an MTU holds besides the payload.
 const HEADERS: u16 = 28;
 /// How often a running deployment is looked at.
-const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+const LOOK: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 200_000_000,
+};
 
 /// Runs the verb.
 pub(crate) fn run(arguments: &UpArguments, output: &Output) -> Result<(), Failure> {
@@ -47,7 +50,11 @@ pub(crate) fn run(arguments: &UpArguments, output: &Output) -> Result<(), Failur
     })?;
     let stop = stop_on_signals()?;
     let program = env::current_exe()?;
-    output.say(&format!("bringing up {} in {}", fabric.name(), folder.display()));
+    output.say(&format!(
+        "bringing up {} in {}",
+        fabric.name(),
+        folder.display()
+    ));
     let running = processes::up(deployment, &program)?;
     point_to(&arguments.runs.join("up"), &folder)?;
     tell(running.deployment(), output);
@@ -67,7 +74,10 @@ fn tell(deployment: &Deployment, output: &Output) {
         deployment.fabric.name(),
         deployment.replicas
     ));
-    output.line(&format!("resp       {resp}   (redis-cli -p {})", resp.port()));
+    output.line(&format!(
+        "resp       {resp}   (redis-cli -p {})",
+        resp.port()
+    ));
     output.line(&format!("folder     {}", deployment.folder.display()));
     output.object(json!({
         "deployment": deployment.name,
@@ -92,7 +102,9 @@ fn watch(mut running: Processes, stop: &StopFlag, output: &Output) -> Result<(),
             }
         }
         if known.len() == running.started().count() {
-            return Err(Failure::Check("every process of the deployment has ended".into()));
+            return Err(Failure::Check(
+                "every process of the deployment has ended".into(),
+            ));
         }
     }
     running.end();

@@ -1,5 +1,13 @@
 //! The binary in a folder of its own, and deployments that end with their test.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses a part of it"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
 
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -9,7 +17,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The binary, ready to run in `folder` with nothing from the environment's settings.
 pub fn downbeat(folder: &Path) -> Command {
@@ -25,7 +33,10 @@ pub fn downbeat(folder: &Path) -> Command {
 
 /// Runs the binary to its end.
 pub fn run(folder: &Path, arguments: &[&str]) -> Output {
-    downbeat(folder).args(arguments).output().expect("the binary runs")
+    downbeat(folder)
+        .args(arguments)
+        .output()
+        .expect("the binary runs")
 }
 
 /// Standard output, with everything shown when the exit code is another than expected.
@@ -33,7 +44,11 @@ pub fn output(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = run(folder, arguments);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{text}\n{errors}");
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?}\n{text}\n{errors}"
+    );
     text
 }
 
@@ -70,7 +85,12 @@ impl Deployment {
         arguments.extend(flags);
         let up = json(folder.path(), &arguments, 0);
         let resp = up["resp"].as_str().expect("an address");
-        let resp = resp.rsplit(':').next().expect("a port").parse().expect("a port");
+        let resp = resp
+            .rsplit(':')
+            .next()
+            .expect("a port")
+            .parse()
+            .expect("a port");
         Self { folder, resp }
     }
 
@@ -97,12 +117,18 @@ impl Deployment {
         loop {
             let replicas = self.normal_replicas();
             let settled = replicas.iter().all(|r| r["slot"] == r["committed"])
-                && replicas.windows(2).all(|pair| pair[0]["hash"] == pair[1]["hash"]);
+                && replicas
+                    .windows(2)
+                    .all(|pair| pair[0]["hash"] == pair[1]["hash"]);
             if settled && replicas.len() == expected {
                 let digest = |r: &Value| r["digest"].as_str().expect("a digest").to_owned();
                 return replicas.iter().map(digest).collect();
             }
-            assert!(Instant::now() < deadline, "replicas did not settle: {:#}", self.status());
+            assert!(
+                Instant::now() < deadline,
+                "replicas did not settle: {:#}",
+                self.status()
+            );
             std::thread::park_timeout(Duration::from_millis(20));
         }
     }
@@ -110,7 +136,11 @@ impl Deployment {
     /// Runs a program of redis-tools against the front door.
     pub fn redis(&self, program: &str, arguments: &[&str]) -> Output {
         let port = self.resp.to_string();
-        Command::new(program).args(["-p", &port]).args(arguments).output().expect("it runs")
+        Command::new(program)
+            .args(["-p", &port])
+            .args(arguments)
+            .output()
+            .expect("it runs")
     }
 
     /// The folder of the deployment itself.
@@ -123,7 +153,11 @@ impl Drop for Deployment {
     fn drop(&mut self) {
         let down = run(self.folder.path(), &["down"]);
         if !std::thread::panicking() {
-            assert!(down.status.success(), "{}", String::from_utf8_lossy(&down.stderr));
+            assert!(
+                down.status.success(),
+                "{}",
+                String::from_utf8_lossy(&down.stderr)
+            );
         }
     }
 }
@@ -142,7 +176,9 @@ impl Resp {
 
     /// Sends a command as an inline one and returns the first line of the answer.
     pub fn ask(&mut self, command: &str) -> String {
-        self.0.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+        self.0
+            .write_all(format!("{command}\r\n").as_bytes())
+            .unwrap();
         self.line()
     }
 

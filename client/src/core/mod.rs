@@ -14,8 +14,6 @@ use votes::{Verdict, Votes};
 use wire::message::{Reply, Request, Wants};
 use wire::{ClientId, HostAddress, RequestNumber, Tick};
 
-
-
 /// How replies make a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreement {
@@ -113,7 +111,10 @@ impl ClientCore {
     /// Begins a request; the caller then multicasts [`request`](Self::request). Panics if one is
     /// outstanding.
     pub fn begin(&mut self, now: Tick, operation: Box<[u8]>) -> RequestNumber {
-        assert!(self.outstanding.is_none(), "a client has at most one request outstanding");
+        assert!(
+            self.outstanding.is_none(),
+            "a client has at most one request outstanding"
+        );
         self.number = self.number.next();
         self.outstanding = Some(Outstanding {
             operation,
@@ -145,12 +146,16 @@ impl ClientCore {
 
     /// When to call [`on_deadline`](Self::on_deadline).
     pub fn deadline(&self) -> Option<Tick> {
-        self.outstanding.as_ref().map(|outstanding| outstanding.resend_at)
+        self.outstanding
+            .as_ref()
+            .map(|outstanding| outstanding.resend_at)
     }
 
     /// Time to ask again: now for a committed answer.
     pub fn on_deadline(&mut self, now: Tick) -> Step {
-        let Some(outstanding) = &mut self.outstanding else { return Step::Wait };
+        let Some(outstanding) = &mut self.outstanding else {
+            return Step::Wait;
+        };
         if now < outstanding.resend_at {
             return Step::Wait;
         }
@@ -162,7 +167,9 @@ impl ClientCore {
 
     /// A replica answered.
     pub fn on_reply(&mut self, now: Tick, reply: &Reply<'_>) -> Step {
-        let Some(outstanding) = &mut self.outstanding else { return Step::Wait };
+        let Some(outstanding) = &mut self.outstanding else {
+            return Step::Wait;
+        };
         if reply.client != self.id || reply.number != self.number {
             return Step::Wait;
         }
@@ -185,7 +192,8 @@ impl ClientCore {
                 if first_try {
                     self.backoff.measured(now.since(outstanding.begun));
                 }
-                let fast = first_try && (!reply.committed || self.agreement == Agreement::Committed);
+                let fast =
+                    first_try && (!reply.committed || self.agreement == Agreement::Committed);
                 let path = if fast { Path::Fast } else { Path::Slow };
                 let result = reply.result.into();
                 self.outstanding = None;

@@ -35,10 +35,20 @@ fn done(step: &Step) -> Option<Path> {
 fn a_superquorum_of_equal_replies_is_the_fast_path() {
     let mut client = client(5);
     for replica in [0, 1, 3] {
-        assert_eq!(client.on_reply(Tick(1), &reply(replica, 0, 1, 1)), Step::Wait);
+        assert_eq!(
+            client.on_reply(Tick(1), &reply(replica, 0, 1, 1)),
+            Step::Wait
+        );
     }
-    assert_eq!(client.on_reply(Tick(1), &reply(3, 0, 1, 1)), Step::Wait, "nobody votes twice");
-    assert_eq!(done(&client.on_reply(Tick(1), &reply(4, 0, 1, 1))), Some(Path::Fast));
+    assert_eq!(
+        client.on_reply(Tick(1), &reply(3, 0, 1, 1)),
+        Step::Wait,
+        "nobody votes twice"
+    );
+    assert_eq!(
+        done(&client.on_reply(Tick(1), &reply(4, 0, 1, 1))),
+        Some(Path::Fast)
+    );
     assert!(!client.is_busy());
 }
 
@@ -48,7 +58,11 @@ fn replies_of_two_views_do_not_add_up() {
     client.on_reply(Tick(1), &reply(0, 0, 1, 1));
     client.on_reply(Tick(1), &reply(1, 0, 1, 1));
     assert_eq!(client.on_reply(Tick(1), &reply(2, 1, 1, 1)), Step::Wait);
-    assert_eq!(client.on_reply(Tick(1), &reply(0, 0, 1, 1)), Step::Wait, "an old view is no vote");
+    assert_eq!(
+        client.on_reply(Tick(1), &reply(0, 0, 1, 1)),
+        Step::Wait,
+        "an old view is no vote"
+    );
     client.on_reply(Tick(1), &reply(0, 1, 1, 1));
     assert!(done(&client.on_reply(Tick(1), &reply(1, 1, 1, 1))).is_some());
 }
@@ -57,9 +71,15 @@ fn replies_of_two_views_do_not_add_up() {
 fn one_committed_reply_is_enough_but_not_from_an_older_view() {
     let mut client = client(3);
     client.on_reply(Tick(1), &reply(0, 2, 1, 1));
-    let old = Reply { committed: true, ..reply(1, 1, 1, 9) };
+    let old = Reply {
+        committed: true,
+        ..reply(1, 1, 1, 9)
+    };
     assert_eq!(client.on_reply(Tick(1), &old), Step::Wait);
-    let current = Reply { committed: true, ..reply(1, 2, 1, 1) };
+    let current = Reply {
+        committed: true,
+        ..reply(1, 2, 1, 1)
+    };
     assert_eq!(done(&client.on_reply(Tick(1), &current)), Some(Path::Slow));
 }
 
@@ -67,10 +87,18 @@ fn one_committed_reply_is_enough_but_not_from_an_older_view() {
 fn reconciliation_is_asked_for_once_as_soon_as_no_match_is_possible() {
     let mut client = client(5);
     assert_eq!(client.on_reply(Tick(1), &reply(0, 0, 1, 1)), Step::Wait);
-    assert_eq!(client.on_reply(Tick(1), &reply(1, 0, 2, 2)), Step::Wait, "3 more could match");
+    assert_eq!(
+        client.on_reply(Tick(1), &reply(1, 0, 2, 2)),
+        Step::Wait,
+        "3 more could match"
+    );
     assert_eq!(client.on_reply(Tick(1), &reply(2, 0, 3, 3)), Step::Send);
     assert_eq!(client.request().unwrap().wants, Wants::Reconciliation);
-    assert_eq!(client.on_reply(Tick(1), &reply(3, 0, 4, 4)), Step::Wait, "asked already");
+    assert_eq!(
+        client.on_reply(Tick(1), &reply(3, 0, 4, 4)),
+        Step::Wait,
+        "asked already"
+    );
 }
 
 #[test]
@@ -88,20 +116,40 @@ fn a_timeout_asks_for_a_commit_and_waits_longer_each_time() {
 fn equal_logs_with_different_results_are_reported() {
     let mut client = client(3);
     client.on_reply(Tick(1), &reply(0, 0, 1, 1));
-    let other = Reply { result: b"no", ..reply(1, 0, 1, 1) };
+    let other = Reply {
+        result: b"no",
+        ..reply(1, 0, 1, 1)
+    };
     assert_eq!(
         client.on_reply(Tick(1), &other),
-        Step::Failed(Divergence { number: RequestNumber(1) })
+        Step::Failed(Divergence {
+            number: RequestNumber(1)
+        })
     );
 }
 
 #[test]
 fn replies_to_others_and_to_older_requests_are_ignored() {
     let mut client = client(3);
-    let foreign = Reply { client: ClientId(8), committed: true, ..reply(0, 0, 1, 1) };
+    let foreign = Reply {
+        client: ClientId(8),
+        committed: true,
+        ..reply(0, 0, 1, 1)
+    };
     assert_eq!(client.on_reply(Tick(1), &foreign), Step::Wait);
-    let old = Reply { number: RequestNumber(0), committed: true, ..reply(0, 0, 1, 1) };
+    let old = Reply {
+        number: RequestNumber(0),
+        committed: true,
+        ..reply(0, 0, 1, 1)
+    };
     assert_eq!(client.on_reply(Tick(1), &old), Step::Wait);
-    let outside = Reply { committed: true, ..reply(9, 0, 1, 1) };
-    assert_eq!(client.on_reply(Tick(1), &outside), Step::Wait, "not a member");
+    let outside = Reply {
+        committed: true,
+        ..reply(9, 0, 1, 1)
+    };
+    assert_eq!(
+        client.on_reply(Tick(1), &outside),
+        Step::Wait,
+        "not a member"
+    );
 }

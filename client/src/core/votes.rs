@@ -35,7 +35,10 @@ pub(super) struct Votes {
 
 impl Votes {
     pub(super) fn new(agreement: Agreement) -> Self {
-        Self { agreement, newest: [const { None }; MAX_REPLICAS] }
+        Self {
+            agreement,
+            newest: [const { None }; MAX_REPLICAS],
+        }
     }
 
     pub(super) fn add(&mut self, reply: &Reply<'_>) -> Verdict {
@@ -52,7 +55,13 @@ impl Votes {
             return Verdict::Open;
         }
         let same_log = |vote: &&Vote| vote.slot == reply.slot && vote.hash == reply.hash;
-        if self.newest.iter().flatten().filter(same_log).any(|v| *v.result != *reply.result) {
+        if self
+            .newest
+            .iter()
+            .flatten()
+            .filter(same_log)
+            .any(|v| *v.result != *reply.result)
+        {
             return Verdict::Contradiction;
         }
         let vote = Vote {
@@ -65,13 +74,22 @@ impl Votes {
             return Verdict::Agreed;
         }
         self.newest[index] = Some(vote);
-        let current = || self.newest.iter().flatten().filter(|vote| vote.view == reply.view);
+        let current = || {
+            self.newest
+                .iter()
+                .flatten()
+                .filter(|vote| vote.view == reply.view)
+        };
         let matching = |vote: &Vote| current().filter(|other| *other == vote).count();
         let best = current().map(matching).max().unwrap_or(0);
         if best >= quorum.superquorum() {
             return Verdict::Agreed;
         }
         let silent = quorum.n() - current().count();
-        if best + silent < quorum.superquorum() { Verdict::Hopeless } else { Verdict::Open }
+        if best + silent < quorum.superquorum() {
+            Verdict::Hopeless
+        } else {
+            Verdict::Open
+        }
     }
 }

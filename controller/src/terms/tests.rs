@@ -82,22 +82,38 @@ fn a_term_that_cannot_be_saved_is_not_given() {
 
 #[test]
 fn a_lost_file_begins_above_all_that_it_gave() {
-    let folder = folder();
-    let first = store(&folder);
-    let mut last = take(&first, NOW_US);
-    // As many as the pauses allow: one a second, after a burst of as many as the margin allows.
-    for _ in 1..NEW_FILE_MARGIN {
-        last = take(&first, NOW_US);
-    }
+    let take = |state: &mut TermState, now_us: u64| {
+        state
+            .take("s1", &GROUPS, EpochNumber::ZERO, now_us)
+            .expect("a term")
+    };
+    let mut old = TermState::new(0, NOW_US).expect("state");
     let mut now_us = NOW_US;
-    for _ in 0..1000 {
+    // One a second, which is as many as the pauses allow, for an hour.
+    for _ in 0..3600 {
+        take(&mut old, now_us);
         now_us += 1_000_000;
-        last = take(&first, now_us);
     }
+    let last = take(&mut old, now_us);
+    let mut new = TermState::new(0, now_us + 1_000_000).expect("state");
+    assert!(take(&mut new, now_us + 1_000_000).term > last.term);
+    // A burst after a long quiet time.
+    now_us += 3_600_000_000;
+    let mut last = take(&mut old, now_us);
+    for _ in 1..NEW_FILE_MARGIN {
+        last = take(&mut old, now_us);
+    }
+    let mut new = TermState::new(0, now_us).expect("state");
+    assert!(take(&mut new, now_us).term > last.term);
+}
+
+#[test]
+fn a_file_that_is_lost_on_disk_begins_anew_above() {
+    let folder = folder();
+    let last = take(&store(&folder), NOW_US);
     fs::remove_file(folder.path().join("terms.json")).expect("lost");
-    // The first file began one margin above the clock, the burst used another one.
-    now_us += u64::from(NEW_FILE_MARGIN) * 1_000_000;
-    assert!(take(&store(&folder), now_us).term > last.term);
+    let next = take(&store(&folder), NOW_US + 1_000_000);
+    assert!(next.term > last.term);
 }
 
 #[test]

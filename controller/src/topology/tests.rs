@@ -128,17 +128,30 @@ fn what_the_parser_of_fields_refuses_names_the_place() {
     }
 }
 
+/// What the error says, and what leads to it.
+type Case = (&'static str, fn(&mut Topology));
+
+fn all_refused(cases: &[Case]) {
+    for (expected, change) in cases {
+        let error = refused(change);
+        assert!(
+            error.contains(expected),
+            "wanted {expected:?}, got {error:?}"
+        );
+    }
+}
+
 #[test]
-fn what_does_not_go_together_is_refused() {
-    let cases: [(&str, fn(&mut Topology)); 20] = [
+fn wrong_switches_are_refused() {
+    all_refused(&[
         ("number of switches is 0; valid is 1 to", |it| {
-            it.switches.clear()
+            it.switches.clear();
         }),
         ("address is 127.0.0.1; valid is host:port", |it| {
             it.switches[0].address = "127.0.0.1".to_owned();
         }),
         ("device_id is 0; valid is 1 or more", |it| {
-            it.switches[0].device_id = 0
+            it.switches[0].device_id = 0;
         }),
         ("switch s1: name s1 belongs to switch s1 already", |it| {
             it.switches.push(it.switches[0].clone());
@@ -153,14 +166,20 @@ fn what_does_not_go_together_is_refused() {
                 });
             },
         ),
+    ]);
+}
+
+#[test]
+fn wrong_hosts_are_refused() {
+    all_refused(&[
         ("host: name is \"a b\"; valid is", |it| {
-            it.hosts[0].name = "a b".to_owned()
+            it.hosts[0].name = "a b".to_owned();
         }),
         ("host h1: name h1 belongs to host h1", |it| {
-            it.hosts[1].name = "h1".to_owned()
+            it.hosts[1].name = "h1".to_owned();
         }),
         ("host h2: ip 10.0.0.1 belongs to host h1", |it| {
-            it.hosts[1].ip = it.hosts[0].ip
+            it.hosts[1].ip = it.hosts[0].ip;
         }),
         (
             "host h1: ip is 239.77.0.1; valid is an address of one host",
@@ -169,25 +188,31 @@ fn what_does_not_go_together_is_refused() {
             },
         ),
         ("host h2: mac 02:00:0a:00:00:01 belongs", |it| {
-            it.hosts[1].mac = it.hosts[0].mac
+            it.hosts[1].mac = it.hosts[0].mac;
         }),
         ("host h1: mac is 01:00:5e:00:00:01; valid is", |it| {
             it.hosts[0].mac = MacAddress([1, 0, 0x5e, 0, 0, 1]);
         }),
         ("host h2: port s1:1 belongs to host h1", |it| {
-            it.hosts[1].port.port = 1
+            it.hosts[1].port.port = 1;
         }),
         ("host h1: port is 511; valid is 1 to 510", |it| {
-            it.hosts[0].port.port = 511
+            it.hosts[0].port.port = 511;
         }),
         ("host h1: there is no switch \"s2\"; there are s1", |it| {
             it.hosts[0].port.switch = "s2".to_owned();
         }),
+    ]);
+}
+
+#[test]
+fn wrong_groups_are_refused() {
+    all_refused(&[
         ("group kv: id is 0; valid is 1 to 65535", |it| {
-            it.groups[0].id = 0
+            it.groups[0].id = 0;
         }),
         ("group kv: round_shift is 31; valid is 0 to 30", |it| {
-            it.groups[0].round_shift = 31
+            it.groups[0].round_shift = 31;
         }),
         ("group kv: number of members is 0; valid is 1 to 32", |it| {
             it.groups[0].members.clear();
@@ -203,16 +228,9 @@ fn what_does_not_go_together_is_refused() {
             },
         ),
         ("group kv: name kv belongs to group kv", |it| {
-            it.groups.push(it.groups[0].clone())
+            it.groups.push(it.groups[0].clone());
         }),
-    ];
-    for (expected, change) in cases {
-        let error = refused(change);
-        assert!(
-            error.contains(expected),
-            "wanted {expected:?}, got {error:?}"
-        );
-    }
+    ]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use controller::{Artifacts, Event, EventKind, Group, InstalledGroup, Topology};
 use tokio::sync::mpsc;
 
 /// Long enough for a loaded machine; nothing waits this long when it works.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 pub(crate) fn artifacts() -> Artifacts {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../p4/built");

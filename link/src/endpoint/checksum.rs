@@ -1,29 +1,31 @@
 //! The internet checksum (RFC 1071): the one's complement of the one's complement sum of 16-bit
 //! words.
 
-/// A running sum of 16-bit big-endian words, not folded.
+/// A running sum of 16-bit words, not folded.
+///
+/// It is kept in the processor's byte order and turned round once at the end, which RFC 1071
+/// (section 2, "byte order independence") allows; and it sums 32-bit words, since 2^16 is 1
+/// modulo 2^16 - 1. Both let the compiler use wide registers. Sums cannot wrap for less than 16
+/// GiB of data, so `wrapping_add` only spares the check that would keep it from doing so.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Sum(u64);
 
 impl Sum {
     /// Adds `bytes`; an odd last byte counts as the high half of a word, so only the last piece
     /// may have an odd length.
-    pub(crate) fn add(mut self, bytes: &[u8]) -> Self {
-        // 2^16 is 1 modulo 2^16 - 1, so 32-bit words may be summed as they are and folded later.
+    pub(crate) fn add(self, bytes: &[u8]) -> Self {
         let (words, rest) = bytes.as_chunks::<4>();
-        for &word in words {
-            self.0 += u64::from(u32::from_be_bytes(word));
-        }
         let mut last = [0; 4];
         last[..rest.len()].copy_from_slice(rest);
-        self.0 += u64::from(u32::from_be_bytes(last));
-        self
+        let words = words.iter().chain([&last]);
+        Self(words.fold(self.0, |sum, &word| {
+            sum.wrapping_add(u32::from_ne_bytes(word).into())
+        }))
     }
 
     /// Adds one number as a word.
-    pub(crate) fn add_word(mut self, word: u16) -> Self {
-        self.0 += u64::from(word);
-        self
+    pub(crate) fn add_word(self, word: u16) -> Self {
+        self.add(&word.to_be_bytes())
     }
 
     /// Folds the sum to 16 bits: 0xffff over data that includes its right checksum.
@@ -32,7 +34,8 @@ impl Sum {
         while sum > 0xffff {
             sum = (sum & 0xffff) + (sum >> 16);
         }
-        u16::try_from(sum).expect("the loop ends below 2^16")
+        let sum = u16::try_from(sum).expect("the loop ends below 2^16");
+        u16::from_be_bytes(sum.to_ne_bytes())
     }
 
     /// The checksum to write.

@@ -34,7 +34,7 @@ pub(super) struct Impairment {
     random: ChaCha8Rng,
     /// Frames that later ones overtake.
     held_back: Vec<HeldBack>,
-    /// Frames on their way, in order, their release times too.
+    /// Frames on their way, in order; each leaves at its time, but not before those in front.
     on_the_way: VecDeque<OnTheWay>,
     /// Buffers of frames that left.
     spare: Vec<Vec<u8>>,
@@ -203,14 +203,11 @@ impl Impairment {
         }
     }
 
-    /// Puts a frame on its way; it does not overtake the one in front.
+    /// Puts a frame on its way. It does not overtake the ones in front, even if its own delay is
+    /// shorter: only the foremost frame is ever looked at.
     fn delay(&mut self, frame: Vec<u8>, delay_us: u64, now: Tick) {
         let release = now.plus_us(delay_us);
-        let front = self.on_the_way.back().map_or(release, |last| last.release);
-        self.on_the_way.push_back(OnTheWay {
-            frame,
-            release: release.max(front),
-        });
+        self.on_the_way.push_back(OnTheWay { frame, release });
     }
 
     fn copy(&mut self, frame: &[u8]) -> Vec<u8> {

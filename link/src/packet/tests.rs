@@ -156,7 +156,6 @@ fn frames_cross_a_veth_pair_and_own_ones_are_not_seen() {
         assert!(left.mac().is_some());
         assert_eq!(left.name(), "left");
         let before = left.counters();
-        // The destination is nobody's: promiscuity is what lets them in.
         let frames: Vec<_> = (0..100).map(|n| frame(n, 60 + n * 80)).collect();
         for frame in &frames {
             left.send(frame);
@@ -166,10 +165,37 @@ fn frames_cross_a_veth_pair_and_own_ones_are_not_seen() {
         let after = left.counters();
         assert_eq!(after.sent.frames - before.sent.frames, 100);
         assert_eq!(after.drops, before.drops);
+        // What another socket sends on the interface, the kernel shows to this one as well; had
+        // it not been skipped, it would come first.
+        let mut other = PacketLink::open("left").unwrap();
+        other.send(&frames[5]);
+        other.flush().unwrap();
+        assert_eq!(receive_all(&mut right, 1), [frames[5].clone()]);
         right.send(&frames[7]);
         right.flush().unwrap();
-        // Had `left` seen the hundred frames it sent, they would come first.
         assert_eq!(receive_all(&mut left, 1), [frames[7].clone()]);
+    });
+}
+
+/// A veth pair filters no addresses, so that frames to strangers arrive proves nothing; the
+/// interface's own count of those who want everything does.
+#[test]
+fn an_open_interface_is_promiscuous() {
+    let Some(namespace) = Namespace::new("promiscuous") else {
+        return;
+    };
+    let name = namespace.0.clone();
+    namespace.run(move || {
+        let describe = || {
+            let arguments = ["-n", &name, "-d", "link", "show", "left"];
+            let output = Command::new("ip").args(arguments).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert!(describe().contains("promiscuity 0 "), "{}", describe());
+        let link = PacketLink::open("left").unwrap();
+        assert!(describe().contains("promiscuity 1 "), "{}", describe());
+        drop(link);
+        assert!(describe().contains("promiscuity 0 "), "{}", describe());
     });
 }
 

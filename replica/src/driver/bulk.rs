@@ -36,8 +36,11 @@ impl BulkSender for LocalBulk {
     }
 }
 
+/// A replica's ends of a mesh: where it sends, and where it receives.
+pub type LocalEnds = (LocalBulk, Inbox<Vec<u8>>);
+
 /// A sender and an inbox for each of `n` replicas of one process.
-pub fn local_mesh(n: usize) -> Result<Vec<(LocalBulk, Inbox<Vec<u8>>)>, LinkError> {
+pub fn local_mesh(n: usize) -> Result<Vec<LocalEnds>, LinkError> {
     let mut peers = Vec::new();
     let mut inboxes = Vec::new();
     for _ in 0..n {
@@ -45,5 +48,15 @@ pub fn local_mesh(n: usize) -> Result<Vec<(LocalBulk, Inbox<Vec<u8>>)>, LinkErro
         peers.push(sender);
         inboxes.push(inbox);
     }
-    Ok(inboxes.into_iter().map(|inbox| (LocalBulk { peers: peers.clone() }, inbox)).collect())
+    Ok(inboxes
+        .into_iter()
+        .map(|inbox| {
+            (
+                LocalBulk {
+                    peers: peers.clone(),
+                },
+                inbox,
+            )
+        })
+        .collect())
 }

@@ -5,7 +5,7 @@
 //! peer; a lost connection is made again when there is something to send.
 
 use super::bulk::{BULK_LIMIT, BulkSender, QUEUE_LIMIT};
-use link::{InboxSender, Inbox, LinkError, StopFlag, Waker};
+use link::{Inbox, InboxSender, LinkError, StopFlag, Waker};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -29,7 +29,9 @@ const HELLO_WORD: [u8; 4] = *b"dbk1";
 #[derive(Debug, thiserror::Error)]
 pub enum BulkError {
     /// The listening socket.
-    #[error("cannot listen for bulk connections on {address}: {source}; choose an address of this host and a free port")]
+    #[error(
+        "cannot listen for bulk connections on {address}: {source}; choose an address of this host and a free port"
+    )]
     Listen {
         /// The address asked for.
         address: SocketAddr,
@@ -65,10 +67,15 @@ impl TcpBulk {
     ) -> Result<(Self, Inbox<Vec<u8>>), BulkError> {
         let listener = TcpListener::bind(listen)
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .map_err(|source| BulkError::Listen { address: listen, source })?;
+            .map_err(|source| BulkError::Listen {
+                address: listen,
+                source,
+            })?;
         let (sender, inbox) = link::inbox::inbox(QUEUE_LIMIT, Waker::new()?);
         let accept_stop = stop.clone();
-        spawn("bulk-accept", move || accept(&listener, group, &sender, &accept_stop))?;
+        spawn("bulk-accept", move || {
+            accept(&listener, group, &sender, &accept_stop);
+        })?;
         let mut senders = Vec::new();
         for (index, address) in peers.iter().enumerate() {
             if index == usize::from(me.0) {
@@ -77,7 +84,9 @@ impl TcpBulk {
             }
             let (queue, messages) = sync_channel(QUEUE_LIMIT);
             let (address, stop) = (*address, stop.clone());
-            spawn("bulk-write", move || write_to(address, group, me, &messages, &stop))?;
+            spawn("bulk-write", move || {
+                write_to(address, group, me, &messages, &stop);
+            })?;
             senders.push(Some(queue));
         }
         Ok((Self { peers: senders }, inbox))
@@ -97,7 +106,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), BulkErr
         .name(name.to_string())
         .spawn(work)
         .map(|_| ())
-        .map_err(|source| BulkError::Thread { name: name.to_string(), source })
+        .map_err(|source| BulkError::Thread {
+            name: name.to_string(),
+            source,
+        })
 }
 
 fn accept(listener: &TcpListener, group: GroupId, inbox: &InboxSender<Vec<u8>>, stop: &StopFlag) {
@@ -109,7 +121,9 @@ fn accept(listener: &TcpListener, group: GroupId, inbox: &InboxSender<Vec<u8>>, 
         if poll(&mut waiting, None).is_err() {
             continue;
         }
-        let Ok((stream, _)) = listener.accept() else { continue };
+        let Ok((stream, _)) = listener.accept() else {
+            continue;
+        };
         let (inbox, stop) = (inbox.clone(), stop.clone());
         // A connection that cannot have its thread is dropped; the peer connects again.
         let _ = spawn("bulk-read", move || {
@@ -236,7 +250,10 @@ mod tests {
     }
 
     fn free_address() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+        TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
     }
 
     #[test]
@@ -270,11 +287,14 @@ mod tests {
             TcpBulk::open(GroupId(1), ReplicaId(0), addresses[0], &addresses, &stop).unwrap();
         let mut foreign = TcpStream::connect(addresses[0]).unwrap();
         foreign.write_all(b"GET / HTTP/1.1\r\n").unwrap();
-        foreign.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        foreign
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
         assert!(matches!(foreign.read(&mut [0]), Ok(0) | Err(_)), "closed");
         let mut liar = connect(addresses[0], GroupId(1), ReplicaId(1)).unwrap();
         liar.write_all(&u32::MAX.to_be_bytes()).unwrap();
-        liar.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        liar.set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
         assert!(matches!(liar.read(&mut [0]), Ok(0) | Err(_)), "closed");
         assert_eq!(inbox.receive(), None);
         stop.stop();

@@ -8,7 +8,7 @@ mod bulk_tcp;
 mod node;
 mod state_file;
 
-pub use bulk::{BULK_LIMIT, BulkSender, LocalBulk, local_mesh};
+pub use bulk::{BULK_LIMIT, BulkSender, LocalBulk, LocalEnds, local_mesh};
 pub use bulk_tcp::{BulkError, TcpBulk};
-pub use node::{Command, Group, NodeCounters, Report, ReplicaHandle, ReplicaNode, StatusError};
+pub use node::{Command, Group, NodeCounters, ReplicaHandle, ReplicaNode, Report, StatusError};
 pub use state_file::{Boot, Identity, StateError, StateFile};

@@ -5,7 +5,8 @@ use super::state_file::StateFile;
 use crate::{Effect, Effects, Protocol, Status};
 use link::inbox::{InboxError, inbox};
 use link::{
-    Descriptors, Endpoint, Inbox, InboxSender, LinkCounters, LinkError, Node, NodeError, Poll, Waker,
+    Descriptors, Endpoint, Inbox, InboxSender, LinkCounters, LinkError, Node, NodeError, Poll,
+    Waker,
 };
 use std::boxed::Box;
 use std::string::String;
@@ -87,7 +88,9 @@ impl ReplicaHandle {
             Err(InboxError::Closed(_)) => return Err(StatusError::Ended),
             Err(InboxError::Full(_)) => return Err(StatusError::Silent(Duration::ZERO)),
         }
-        answers.recv_timeout(patience).map_err(|_| StatusError::Silent(patience))
+        answers
+            .recv_timeout(patience)
+            .map_err(|_| StatusError::Silent(patience))
     }
 }
 
@@ -138,10 +141,17 @@ impl<P: Protocol + Send> ReplicaNode<P> {
     }
 
     fn take_datagrams(&mut self, now: Tick) -> Result<bool, LinkError> {
-        let Self { endpoint, protocol, effects, counters, group, .. } = self;
+        let Self {
+            endpoint,
+            protocol,
+            effects,
+            counters,
+            group,
+            ..
+        } = self;
         let group = group.id;
-        let count = endpoint.receive(BATCH, &mut |_, payload| {
-            match StampHeader::parse(payload) {
+        let count =
+            endpoint.receive(BATCH, &mut |_, payload| match StampHeader::parse(payload) {
                 Err(_) => counters.bad_stamp += 1,
                 Ok((stamp, _)) if stamp.group != group => counters.other_group += 1,
                 Ok((stamp, bytes)) => match Message::parse(bytes) {
@@ -149,20 +159,23 @@ impl<P: Protocol + Send> ReplicaNode<P> {
                     Ok(message) if message.is_bulk() => counters.wrong_channel += 1,
                     Ok(message) => protocol.on_message(now, Some(&stamp), message, effects),
                 },
-            }
-        })?;
+            })?;
         Ok(count > 0)
     }
 
     fn take_bulk(&mut self, now: Tick) -> bool {
         let mut worked = false;
         for _ in 0..BATCH {
-            let Some(bytes) = self.bulk_in.receive() else { break };
+            let Some(bytes) = self.bulk_in.receive() else {
+                break;
+            };
             worked = true;
             match Message::parse(&bytes) {
                 Err(_) => self.counters.bad_message += 1,
                 Ok(message) if !message.is_bulk() => self.counters.wrong_channel += 1,
-                Ok(message) => self.protocol.on_message(now, None, message, &mut self.effects),
+                Ok(message) => self
+                    .protocol
+                    .on_message(now, None, message, &mut self.effects),
             }
         }
         worked
@@ -171,7 +184,9 @@ impl<P: Protocol + Send> ReplicaNode<P> {
     fn take_commands(&mut self) -> bool {
         let mut worked = false;
         for _ in 0..COMMANDS {
-            let Some(Command::Status(answer)) = self.commands.receive() else { break };
+            let Some(Command::Status(answer)) = self.commands.receive() else {
+                break;
+            };
             worked = true;
             // The asker may have given up.
             let _ = answer.try_send(Report {
@@ -193,7 +208,9 @@ impl<P: Protocol + Send> ReplicaNode<P> {
         for effect in self.effects.iter() {
             match effect {
                 Effect::Send { to, message } => {
-                    let Some(address) = self.group.members.get(usize::from(to.0)) else { continue };
+                    let Some(address) = self.group.members.get(usize::from(to.0)) else {
+                        continue;
+                    };
                     datagram(&mut self.payload, &header, self.effects.bytes(message));
                     self.endpoint.send(*address, &self.payload);
                 }
@@ -237,7 +254,11 @@ impl<P: Protocol + Send> Node for ReplicaNode<P> {
         let mut worked = self.take_datagrams(now)?;
         worked |= self.take_bulk(now);
         worked |= self.take_commands();
-        if self.protocol.deadline().is_some_and(|deadline| deadline <= now) {
+        if self
+            .protocol
+            .deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
             self.protocol.on_deadline(now, &mut self.effects);
             worked = true;
         }

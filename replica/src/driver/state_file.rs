@@ -37,7 +37,9 @@ pub enum Boot {
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// No state where some was expected.
-    #[error("{path} holds no replica; for a first boot run `downbeat replica format`, a lost disk is not one")]
+    #[error(
+        "{path} holds no replica; for a first boot run `downbeat replica format`, a lost disk is not one"
+    )]
     NotFormatted {
         /// The folder.
         path: PathBuf,
@@ -92,7 +94,10 @@ impl StateFile {
     pub fn format(folder: &Path, identity: &Identity) -> Result<(), StateError> {
         fs::create_dir_all(folder).map_err(|source| io_error("create", folder, source))?;
         if let Some((found, _, _)) = read(folder)? {
-            return Err(StateError::Formatted { path: folder.into(), found });
+            return Err(StateError::Formatted {
+                path: folder.into(),
+                found,
+            });
         }
         write(folder, identity, false, Persistent::default())
     }
@@ -100,14 +105,30 @@ impl StateFile {
     /// Opens a formatted folder for this boot; from now on the replica has run before.
     pub fn open(folder: &Path, identity: Identity) -> Result<(Self, Boot), StateError> {
         let Some((found, started, persistent)) = read(folder)? else {
-            return Err(StateError::NotFormatted { path: folder.into() });
+            return Err(StateError::NotFormatted {
+                path: folder.into(),
+            });
         };
         if found != identity {
-            return Err(StateError::Foreign { path: folder.into(), found, wanted: identity });
+            return Err(StateError::Foreign {
+                path: folder.into(),
+                found,
+                wanted: identity,
+            });
         }
         write(folder, &identity, true, persistent)?;
-        let boot = if started { Boot::Again(persistent) } else { Boot::First };
-        Ok((Self { folder: folder.into(), identity }, boot))
+        let boot = if started {
+            Boot::Again(persistent)
+        } else {
+            Boot::First
+        };
+        Ok((
+            Self {
+                folder: folder.into(),
+                identity,
+            },
+            boot,
+        ))
     }
 
     /// Returns once `persistent` would survive a crash of the machine.
@@ -117,7 +138,11 @@ impl StateFile {
 }
 
 fn io_error(operation: &'static str, path: &Path, source: io::Error) -> StateError {
-    StateError::Io { operation, path: path.into(), source }
+    StateError::Io {
+        operation,
+        path: path.into(),
+        source,
+    }
 }
 
 fn read(folder: &Path) -> Result<Option<(Identity, bool, Persistent)>, StateError> {
@@ -127,7 +152,10 @@ fn read(folder: &Path) -> Result<Option<(Identity, bool, Persistent)>, StateErro
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(io_error("read", &path, source)),
     };
-    let malformed = |reason: &str| StateError::Malformed { path: path.clone(), reason: reason.into() };
+    let malformed = |reason: &str| StateError::Malformed {
+        path: path.clone(),
+        reason: reason.into(),
+    };
     let value: Value = serde_json::from_str(&text).map_err(|error| {
         let reason = std::format!("{error}");
         malformed(&reason)
@@ -139,10 +167,14 @@ fn read(folder: &Path) -> Result<Option<(Identity, bool, Persistent)>, StateErro
         })
     };
     if number("schema")? != 1 {
-        return Err(malformed("`schema` is not 1, the only one this version reads"));
+        return Err(malformed(
+            "`schema` is not 1, the only one this version reads",
+        ));
     }
     let identity = Identity {
-        group: GroupId(u32::try_from(number("group")?).map_err(|_| malformed("`group` is over 32 bits"))?),
+        group: GroupId(
+            u32::try_from(number("group")?).map_err(|_| malformed("`group` is over 32 bits"))?,
+        ),
         replica: ReplicaId(
             u8::try_from(number("replica")?).map_err(|_| malformed("`replica` is over 255"))?,
         ),
@@ -196,7 +228,11 @@ mod tests {
     use std::string::ToString;
 
     fn identity(replica: u8) -> Identity {
-        Identity { group: GroupId(1), replica: ReplicaId(replica), protocol: "spec-paxos".into() }
+        Identity {
+            group: GroupId(1),
+            replica: ReplicaId(replica),
+            protocol: "spec-paxos".into(),
+        }
     }
 
     #[test]
@@ -207,8 +243,10 @@ mod tests {
         StateFile::format(folder.path(), &identity(0)).unwrap();
         let (state, boot) = open().unwrap();
         assert_eq!(boot, Boot::First);
-        let promised =
-            Persistent { view: ViewNumber(5), last_normal_view: ViewNumber(4) };
+        let promised = Persistent {
+            view: ViewNumber(5),
+            last_normal_view: ViewNumber(4),
+        };
         state.persist(promised).unwrap();
         assert_eq!(open().unwrap().1, Boot::Again(promised));
         let again = StateFile::format(folder.path(), &identity(0));
@@ -219,18 +257,31 @@ mod tests {
     fn foreign_and_broken_state_is_refused_with_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         StateFile::format(folder.path(), &identity(0)).unwrap();
-        let foreign = StateFile::open(folder.path(), identity(1)).unwrap_err().to_string();
-        assert!(foreign.contains("holds replica 0") && foreign.contains("not replica 1"), "{foreign}");
+        let foreign = StateFile::open(folder.path(), identity(1))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            foreign.contains("holds replica 0") && foreign.contains("not replica 1"),
+            "{foreign}"
+        );
         let file = folder.path().join(FILE);
         for (text, reason) in [
             ("", "EOF"),
             ("{}", "`schema` is missing"),
             (r#"{"schema":2}"#, "`schema` is not 1"),
-            (r#"{"schema":1,"group":4294967296}"#, "`group` is over 32 bits"),
-            (r#"{"schema":1,"group":1,"replica":0,"protocol":7}"#, "`protocol` is missing"),
+            (
+                r#"{"schema":1,"group":4294967296}"#,
+                "`group` is over 32 bits",
+            ),
+            (
+                r#"{"schema":1,"group":1,"replica":0,"protocol":7}"#,
+                "`protocol` is missing",
+            ),
         ] {
             fs::write(&file, text).unwrap();
-            let error = StateFile::open(folder.path(), identity(0)).unwrap_err().to_string();
+            let error = StateFile::open(folder.path(), identity(0))
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(reason), "{text}: {error}");
         }
     }

@@ -97,12 +97,16 @@ impl<U> Log<U> {
 
     /// The hash at the newest slot.
     pub fn last_hash(&self) -> SummaryHash {
-        self.entries.back().map_or(self.base_hash, |entry| entry.hash)
+        self.entries
+            .back()
+            .map_or(self.base_hash, |entry| entry.hash)
     }
 
     /// The agreed time at the newest slot.
     pub fn last_time(&self) -> AgreedTime {
-        self.entries.back().map_or(self.base_time, |entry| entry.time)
+        self.entries
+            .back()
+            .map_or(self.base_time, |entry| entry.time)
     }
 
     /// The agreed time at the base.
@@ -115,14 +119,21 @@ impl<U> Log<U> {
         &self,
         from: SlotNumber,
     ) -> impl Iterator<Item = (SlotNumber, &LogEntry<U>)> + Clone {
-        assert!(from >= self.base, "entries up to {} are gone, asked above {from}", self.base);
+        assert!(
+            from >= self.base,
+            "entries up to {} are gone, asked above {from}",
+            self.base
+        );
         let skip = usize::try_from(from.0 - self.base.0).unwrap_or(usize::MAX);
         let slots = (from.0 + 1..).map(SlotNumber);
         slots.zip(self.entries.iter().skip(skip))
     }
 
     pub(super) fn push(&mut self, entry: LogEntry<U>) {
-        assert!(entry.undo.is_some(), "an entry is speculative when it is appended");
+        assert!(
+            entry.undo.is_some(),
+            "an entry is speculative when it is appended"
+        );
         self.weight += entry.weight();
         self.entries.push_back(entry);
     }
@@ -139,7 +150,11 @@ impl<U> Log<U> {
 
     /// Makes everything up to `slot` final.
     pub(super) fn commit(&mut self, slot: SlotNumber) {
-        assert!(slot <= self.last(), "cannot commit {slot}, the log ends at {}", self.last());
+        assert!(
+            slot <= self.last(),
+            "cannot commit {slot}, the log ends at {}",
+            self.last()
+        );
         while self.last_committed < slot {
             self.last_committed = self.last_committed.next();
             let index = self.index(self.last_committed).expect("above the base");
@@ -151,7 +166,9 @@ impl<U> Log<U> {
     /// that may go.
     pub(super) fn truncate(&mut self, weight: usize) {
         while self.weight > weight && self.base < self.last_committed {
-            let Some(entry) = self.entries.pop_front() else { return };
+            let Some(entry) = self.entries.pop_front() else {
+                return;
+            };
             self.weight -= entry.weight();
             self.base = self.base.next();
             self.base_hash = entry.hash;
@@ -169,9 +186,16 @@ impl<U> Log<U> {
         let mut time = self.base_time;
         for (slot, entry) in self.above(self.base) {
             assert!(entry.time >= time, "agreed time runs back at slot {slot}");
-            assert_eq!(entry.undo.is_none(), slot <= self.last_committed, "undo at slot {slot}");
+            assert_eq!(
+                entry.undo.is_none(),
+                slot <= self.last_committed,
+                "undo at slot {slot}"
+            );
             time = entry.time;
         }
-        assert_eq!(self.weight, self.entries.iter().map(LogEntry::weight).sum::<usize>());
+        assert_eq!(
+            self.weight,
+            self.entries.iter().map(LogEntry::weight).sum::<usize>()
+        );
     }
 }

@@ -62,14 +62,29 @@ impl<S: StateMachine> History<S> {
         let slot = self.log.last().next();
         let time = self.log.last_time().max(request.origin.time);
         let hash = chain(self.log.last_hash(), time, &request);
-        let at = Stamp { slot, time: self.timed.then_some(time) };
+        let at = Stamp {
+            slot,
+            time: self.timed.then_some(time),
+        };
         self.scratch.clear();
-        let machine = self.machine.execute(at, &request.operation, &mut self.scratch);
-        let record = ClientRecord { number: request.number, slot };
+        let machine = self
+            .machine
+            .execute(at, &request.operation, &mut self.scratch);
+        let record = ClientRecord {
+            number: request.number,
+            slot,
+        };
         let client = self.clients.record(request.client, record);
         let result = self.scratch.as_slice().into();
         let undo = Some(Undo { machine, client });
-        self.log.push(LogEntry { view, request, time, hash, result, undo });
+        self.log.push(LogEntry {
+            view,
+            request,
+            time,
+            hash,
+            result,
+            undo,
+        });
         slot
     }
 
@@ -77,7 +92,10 @@ impl<S: StateMachine> History<S> {
     /// `keep` must not be below the committed prefix.
     pub fn rollback(&mut self, keep: SlotNumber, mut removed: impl FnMut(StoredRequest)) {
         let committed = self.log.last_committed();
-        assert!(keep >= committed, "cannot roll back to {keep}: {committed} is committed");
+        assert!(
+            keep >= committed,
+            "cannot roll back to {keep}: {committed} is committed"
+        );
         while self.log.last() > keep {
             let entry = self.log.pop().expect("above the committed prefix");
             let undo = entry.undo.expect("speculative entries can be undone");

@@ -58,8 +58,11 @@ impl StoredRequest {
 
     /// Copies a request out of another replica's log entry.
     pub fn from_entry(entry: &Entry<'_>) -> Self {
-        let origin =
-            Origin { epoch: entry.epoch, sequence: entry.sequence, time: entry.time };
+        let origin = Origin {
+            epoch: entry.epoch,
+            sequence: entry.sequence,
+            time: entry.time,
+        };
         Self::new(origin, &entry.request)
     }
 

@@ -63,9 +63,18 @@ fn a_rollback_leaves_log_clients_and_state_as_they_were() {
     let mut removed = Vec::new();
     history.rollback(SlotNumber(1), |request| removed.push(request.client.0));
     assert_eq!(removed, [2, 1], "newest first");
-    assert_eq!((history.log().last_hash(), history.machine().digest()), (hash, digest));
-    assert_eq!(history.freshness(ClientId(1), RequestNumber(2)), Freshness::New);
-    assert_eq!(history.freshness(ClientId(2), RequestNumber(1)), Freshness::New);
+    assert_eq!(
+        (history.log().last_hash(), history.machine().digest()),
+        (hash, digest)
+    );
+    assert_eq!(
+        history.freshness(ClientId(1), RequestNumber(2)),
+        Freshness::New
+    );
+    assert_eq!(
+        history.freshness(ClientId(2), RequestNumber(1)),
+        Freshness::New
+    );
     history.check();
 }
 
@@ -74,7 +83,11 @@ fn agreed_time_never_runs_back() {
     let mut history = history();
     history.append(ViewNumber(0), request(1, 1, 100));
     history.append(ViewNumber(0), request(2, 1, 40));
-    let times: Vec<u64> = history.log().above(SlotNumber(0)).map(|(_, e)| e.time.0).collect();
+    let times: Vec<u64> = history
+        .log()
+        .above(SlotNumber(0))
+        .map(|(_, e)| e.time.0)
+        .collect();
     assert_eq!(times, [100, 100]);
     history.check();
 }
@@ -92,9 +105,21 @@ fn the_hash_covers_everything_that_decides_the_state() {
     };
     assert_ne!(reference, other(|r| r.client = ClientId(2)), "client");
     assert_ne!(reference, other(|r| r.number = RequestNumber(2)), "number");
-    assert_ne!(reference, other(|r| r.operation = [1, 2].into()), "operation");
-    assert_eq!(reference, other(|r| r.reply_to.port = 9), "the reply address decides nothing");
-    assert_ne!(reference, chain(SummaryHash([1; 32]), AgreedTime(5), &base), "the prefix");
+    assert_ne!(
+        reference,
+        other(|r| r.operation = [1, 2].into()),
+        "operation"
+    );
+    assert_eq!(
+        reference,
+        other(|r| r.reply_to.port = 9),
+        "the reply address decides nothing"
+    );
+    assert_ne!(
+        reference,
+        chain(SummaryHash([1; 32]), AgreedTime(5), &base),
+        "the prefix"
+    );
 }
 
 #[test]
@@ -103,7 +128,11 @@ fn memory_is_bounded_and_only_committed_entries_go() {
     for number in 1..=15 {
         history.append(ViewNumber(0), request(1, number, number));
     }
-    assert_eq!(history.log().base(), SlotNumber(0), "speculative entries stay");
+    assert_eq!(
+        history.log().base(),
+        SlotNumber(0),
+        "speculative entries stay"
+    );
     history.commit(SlotNumber(10));
     let base = history.log().base();
     assert!(base > SlotNumber(0) && base <= SlotNumber(10));

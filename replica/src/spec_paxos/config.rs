@@ -23,7 +23,11 @@ pub struct Config {
 impl Config {
     /// A stamped group with default timers.
     pub fn new(me: ReplicaId, quorum: Quorum) -> Self {
-        assert!(usize::from(me.0) < quorum.n(), "replica {me} of a group of {}", quorum.n());
+        assert!(
+            usize::from(me.0) < quorum.n(),
+            "replica {me} of a group of {}",
+            quorum.n()
+        );
         Self {
             me,
             quorum,

@@ -31,8 +31,13 @@ pub(super) struct PendingStart {
 impl<S: StateMachine> SpecPaxos<S> {
     /// Leader with f+1 reports: merges, and installs as soon as it holds the committed prefix.
     pub(super) fn begin_view(&mut self, now: Tick, out: &mut Effects) {
-        let Merged { committed, committed_hash, holder, agreed, leftovers } =
-            merge(self.config.quorum, &self.change.reports);
+        let Merged {
+            committed,
+            committed_hash,
+            holder,
+            agreed,
+            leftovers,
+        } = merge(self.config.quorum, &self.change.reports);
         let start = PendingStart {
             view: self.view,
             base: committed,
@@ -82,7 +87,9 @@ impl<S: StateMachine> SpecPaxos<S> {
 
     /// Asks for the committed entries that the view's log stands on.
     pub(super) fn ask_for_pending(&self, out: &mut Effects) {
-        let Some(pending) = &self.pending_start else { return };
+        let Some(pending) = &self.pending_start else {
+            return;
+        };
         let fetch = FetchLog {
             view: self.view,
             replica: self.config.me,
@@ -149,12 +156,10 @@ impl<S: StateMachine> SpecPaxos<S> {
     /// What stands on the same prefix stays, even beyond `entries`: it may be a vote that
     /// completed a request. What contradicts a committed entry cannot have completed one, for a
     /// superquorum holds the other, so undoing it forgets no vote that counts.
-    fn adopt_committed(
-        &mut self,
-        base: SlotNumber,
-        entries: Vec<(SummaryHash, StoredRequest)>,
-    ) {
-        let Some((last_hash, _)) = entries.last() else { return };
+    fn adopt_committed(&mut self, base: SlotNumber, entries: Vec<(SummaryHash, StoredRequest)>) {
+        let Some((last_hash, _)) = entries.last() else {
+            return;
+        };
         let end = SlotNumber(base.0 + entries.len() as u64);
         if self.history.log().hash_at(end) != Some(*last_hash) {
             self.replace_above(base, entries);
@@ -164,10 +169,20 @@ impl<S: StateMachine> SpecPaxos<S> {
 
     /// Makes the view's log this replica's own and goes on in the new view.
     fn install(&mut self, now: Tick, start: PendingStart, out: &mut Effects) {
-        let PendingStart { base, committed, entries, leftovers, .. } = start;
+        let PendingStart {
+            base,
+            committed,
+            entries,
+            leftovers,
+            ..
+        } = start;
         let (base, entries) = self.above_committed(base, entries);
         let committed_here = self.history.log().last_committed();
-        assert!(base >= committed_here, "view {} forgets slots up to {committed_here}", self.view);
+        assert!(
+            base >= committed_here,
+            "view {} forgets slots up to {committed_here}",
+            self.view
+        );
         if !self.chain_holds(base, &entries) {
             self.counters.rejected += 1;
             return;
@@ -231,8 +246,12 @@ impl<S: StateMachine> SpecPaxos<S> {
     /// Whether each hash of `entries` above `base` follows from the one before.
     fn chain_holds(&self, base: SlotNumber, entries: &[(SummaryHash, StoredRequest)]) -> bool {
         let log = self.history.log();
-        let Some(mut before) = log.hash_at(base) else { return false };
-        let mut time = log.get(base).map_or_else(|| log.base_time(), |entry| entry.time);
+        let Some(mut before) = log.hash_at(base) else {
+            return false;
+        };
+        let mut time = log
+            .get(base)
+            .map_or_else(|| log.base_time(), |entry| entry.time);
         entries.iter().all(|(hash, request)| {
             time = time.max(request.origin.time);
             before = chain(before, time, request);
@@ -263,12 +282,19 @@ impl<S: StateMachine> SpecPaxos<S> {
         for (hash, request) in entries.into_iter().skip(same) {
             self.history.append(self.view, request);
             self.counters.executed += 1;
-            assert_eq!(self.history.log().last_hash(), hash, "the chain was checked");
+            assert_eq!(
+                self.history.log().last_hash(),
+                hash,
+                "the chain was checked"
+            );
         }
         keep
     }
 }
 
 fn owned(entries: &Entries<'_>) -> Vec<(SummaryHash, StoredRequest)> {
-    entries.iter().map(|entry| (entry.hash, StoredRequest::from_entry(&entry))).collect()
+    entries
+        .iter()
+        .map(|entry| (entry.hash, StoredRequest::from_entry(&entry)))
+        .collect()
 }

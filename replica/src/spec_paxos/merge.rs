@@ -65,11 +65,20 @@ pub(super) struct Merged {
 
 /// Merges f+1 reports.
 pub(super) fn merge(quorum: Quorum, reports: &[Report]) -> Merged {
-    assert_eq!(reports.len(), quorum.majority(), "exactly f+1 reports are merged");
+    assert_eq!(
+        reports.len(),
+        quorum.majority(),
+        "exactly f+1 reports are merged"
+    );
     let newest = reports.iter().map(|report| report.last_normal_view).max();
-    let kept: Vec<&Report> =
-        reports.iter().filter(|report| Some(report.last_normal_view) == newest).collect();
-    let longest = kept.iter().max_by_key(|report| report.committed).expect("f+1 is at least 1");
+    let kept: Vec<&Report> = reports
+        .iter()
+        .filter(|report| Some(report.last_normal_view) == newest)
+        .collect();
+    let longest = kept
+        .iter()
+        .max_by_key(|report| report.committed)
+        .expect("f+1 is at least 1");
     let agreed = agreed_suffix(quorum, &kept, longest);
     let leftovers = leftovers(&kept, longest.committed, &agreed);
     Merged {
@@ -97,10 +106,11 @@ fn agreed_suffix(
                 .filter(|report| report.hash_at(below.0) == Some(below.1))
                 .filter_map(|report| report.entry_at(slot))
         };
-        let winner = on_prefix().find(|(hash, _)| {
-            on_prefix().filter(|(other, _)| other == hash).count() >= needed
-        });
-        let Some((hash, request)) = winner else { return agreed };
+        let winner = on_prefix()
+            .find(|(hash, _)| on_prefix().filter(|(other, _)| other == hash).count() >= needed);
+        let Some((hash, request)) = winner else {
+            return agreed;
+        };
         agreed.push((*hash, request.clone()));
         below = (slot, *hash);
     }
@@ -116,7 +126,10 @@ fn leftovers(
     for report in kept {
         let slots = (report.committed.0 + 1..).map(SlotNumber);
         for (slot, (hash, request)) in slots.zip(&report.entries) {
-            let index = slot.0.checked_sub(committed.0).and_then(|above| above.checked_sub(1));
+            let index = slot
+                .0
+                .checked_sub(committed.0)
+                .and_then(|above| above.checked_sub(1));
             let stays = index
                 .and_then(|index| agreed.get(usize::try_from(index).ok()?))
                 .is_some_and(|(agreed_hash, _)| agreed_hash == hash);
@@ -126,7 +139,10 @@ fn leftovers(
         }
     }
     others.sort_by_key(|(slot, request)| (*slot, request.origin));
-    others.into_iter().map(|(_, request)| request.clone()).collect()
+    others
+        .into_iter()
+        .map(|(_, request)| request.clone())
+        .collect()
 }
 
 #[cfg(test)]

@@ -195,7 +195,7 @@ impl<S: StateMachine> Protocol for SpecPaxos<S> {
     fn deadline(&self) -> Option<Tick> {
         match self.mode {
             Mode::Normal => self.normal_deadline(),
-            Mode::Reconciling => self.reconciling_deadline(),
+            Mode::Reconciling => Some(self.reconciling_deadline()),
             Mode::Recovering => None,
         }
     }
@@ -216,7 +216,10 @@ impl<S: StateMachine> Protocol for SpecPaxos<S> {
 
     fn check(&self) {
         self.history.check();
-        assert!(self.last_normal_view <= self.view, "installed a view that was not promised");
+        assert!(
+            self.last_normal_view <= self.view,
+            "installed a view that was not promised"
+        );
         assert!(self.deferred.len() <= DEFERRED_MAX);
         if self.mode == Mode::Normal {
             assert_eq!(self.last_normal_view, self.view, "normal means installed");

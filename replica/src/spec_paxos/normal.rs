@@ -47,10 +47,16 @@ impl<S: StateMachine> SpecPaxos<S> {
 
     /// Sends the reply saved at `slot`. A reply names the view in which its sender is normal now.
     pub(super) fn reply(&self, slot: SlotNumber, out: &mut Effects) {
-        assert_eq!(self.mode, Mode::Normal, "a reply is a vote, and only normal replicas vote");
+        assert_eq!(
+            self.mode,
+            Mode::Normal,
+            "a reply is a vote, and only normal replicas vote"
+        );
         // An entry that was truncated was committed long ago, and its client has moved on or
         // will learn nothing new here.
-        let Some(entry) = self.history.log().get(slot) else { return };
+        let Some(entry) = self.history.log().get(slot) else {
+            return;
+        };
         let reply = Reply {
             client: entry.request.client,
             number: entry.request.number,
@@ -91,9 +97,8 @@ impl<S: StateMachine> SpecPaxos<S> {
             return;
         }
         match wants {
-            Wants::Reply => {}
             Wants::Commit if self.is_leader() => self.synchronize(now, out),
-            Wants::Commit => {}
+            Wants::Reply | Wants::Commit => {}
             Wants::Reconciliation => self.reconcile(now, out),
         }
     }

@@ -145,8 +145,13 @@ impl<S: StateMachine> SpecPaxos<S> {
             replica: self.config.me,
             last_normal_view: self.last_normal_view,
             committed,
-            committed_hash: log.hash_at(committed).expect("the newest committed slot is held"),
-            entries: log.above(committed).map(|(_, e)| (e.hash, e.request.clone())).collect(),
+            committed_hash: log
+                .hash_at(committed)
+                .expect("the newest committed slot is held"),
+            entries: log
+                .above(committed)
+                .map(|(_, e)| (e.hash, e.request.clone()))
+                .collect(),
         }
     }
 
@@ -154,13 +159,17 @@ impl<S: StateMachine> SpecPaxos<S> {
         let log = self.history.log();
         let committed = log.last_committed();
         let mut storage = Vec::new();
-        let entries = log.above(committed).map(|(_, e)| e.request.as_entry(e.view, e.hash));
+        let entries = log
+            .above(committed)
+            .map(|(_, e)| e.request.as_entry(e.view, e.hash));
         let report = DoViewChange {
             view: self.view,
             replica: self.config.me,
             last_normal_view: self.last_normal_view,
             committed,
-            committed_hash: log.hash_at(committed).expect("the newest committed slot is held"),
+            committed_hash: log
+                .hash_at(committed)
+                .expect("the newest committed slot is held"),
             entries: Entries::encode(entries, &mut storage),
         };
         out.send(self.leader_of(self.view), &Message::DoViewChange(report));
@@ -193,7 +202,11 @@ impl<S: StateMachine> SpecPaxos<S> {
     fn add_report(&mut self, now: Tick, report: Report, out: &mut Effects) {
         let replica = usize::from(report.replica.0);
         self.peer_committed[replica] = self.peer_committed[replica].max(report.committed);
-        let known = self.change.reports.iter().any(|other| other.replica == report.replica);
+        let known = self
+            .change
+            .reports
+            .iter()
+            .any(|other| other.replica == report.replica);
         // Exactly f+1 are merged: with more, two values could both have ⌈f/2⌉+1 votes.
         let enough = self.config.quorum.majority();
         if known || self.change.reports.len() == enough {
@@ -204,7 +217,12 @@ impl<S: StateMachine> SpecPaxos<S> {
             // Whoever reports has stopped, so f others' reports make f+1 stopped replicas, and
             // with that this replica's own report has been added before the last one.
             let me = self.config.me;
-            assert!(self.change.reports.iter().any(|report| report.replica == me));
+            assert!(
+                self.change
+                    .reports
+                    .iter()
+                    .any(|report| report.replica == me)
+            );
             self.begin_view(now, out);
         }
     }
@@ -229,8 +247,12 @@ impl<S: StateMachine> SpecPaxos<S> {
         let base = self.peer_committed[usize::from(to.0)].min(self.change.start);
         if base < log.base() {
             // What the receiver lacks is gone; it learns so from where this log begins.
-            let fetch =
-                FetchLog { view: self.view, replica: to, from: log.base(), to: log.base() };
+            let fetch = FetchLog {
+                view: self.view,
+                replica: to,
+                from: log.base(),
+                to: log.base(),
+            };
             self.on_fetch_log(fetch, out);
             return;
         }
@@ -250,7 +272,10 @@ impl<S: StateMachine> SpecPaxos<S> {
     }
 
     pub(super) fn say_in_view(&self, out: &mut Effects) {
-        let message = InView { view: self.view, replica: self.config.me };
+        let message = InView {
+            view: self.view,
+            replica: self.config.me,
+        };
         out.send(self.leader_of(self.view), &Message::InView(message));
     }
 
@@ -291,8 +316,8 @@ impl<S: StateMachine> SpecPaxos<S> {
         self.arm_normal_timers(now);
     }
 
-    pub(super) fn reconciling_deadline(&self) -> Option<Tick> {
-        Some(self.change.resend_at.min(self.change.give_up_at))
+    pub(super) fn reconciling_deadline(&self) -> Tick {
+        self.change.resend_at.min(self.change.give_up_at)
     }
 
     pub(super) fn on_reconciling_deadline(&mut self, now: Tick, out: &mut Effects) {

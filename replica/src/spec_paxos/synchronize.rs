@@ -83,11 +83,14 @@ impl<S: StateMachine> SpecPaxos<S> {
     fn on_time_to_ask(&mut self, now: Tick, out: &mut Effects) {
         let log = self.history.log();
         let uncommitted = log.last() > log.last_committed();
-        let reachable =
-            (0..self.n()).filter(|index| !self.suspects(replica_at(*index), now)).count();
+        let reachable = (0..self.n())
+            .filter(|index| !self.suspects(replica_at(*index), now))
+            .count();
         let hopeless = reachable < self.config.quorum.superquorum();
         let timeout = self.config.timers.sync_timeout_us * 1_000;
-        let overdue = self.open_round().is_some_and(|round| now.since(round.begun) >= timeout);
+        let overdue = self
+            .open_round()
+            .is_some_and(|round| now.since(round.begun) >= timeout);
         if uncommitted && (hopeless || overdue) {
             self.reconcile(now, out);
         } else {
@@ -98,7 +101,10 @@ impl<S: StateMachine> SpecPaxos<S> {
     /// The question on the way, unless what it asks about is committed already.
     fn open_round(&self) -> Option<&Round> {
         let committed = self.history.log().last_committed();
-        self.synchronization.round.as_ref().filter(|round| round.slot > committed)
+        self.synchronization
+            .round
+            .as_ref()
+            .filter(|round| round.slot > committed)
     }
 
     /// Leader: asks again what is open, else begins a round about the newest slot. (Beginning
@@ -119,12 +125,16 @@ impl<S: StateMachine> SpecPaxos<S> {
     /// Leader: sends the question of the round on the way.
     fn ask(&mut self, now: Tick, out: &mut Effects) {
         let log = self.history.log();
-        let Some(round) = &self.synchronization.round else { return };
+        let Some(round) = &self.synchronization.round else {
+            return;
+        };
         let sync = Sync {
             view: self.view,
             slot: round.slot,
             committed: log.last_committed(),
-            committed_hash: log.hash_at(log.last_committed()).expect("the newest are held"),
+            committed_hash: log
+                .hash_at(log.last_committed())
+                .expect("the newest are held"),
         };
         out.send_others(self.config.me, self.n(), &Message::Sync(sync));
         self.arm_ask(now);
@@ -134,7 +144,11 @@ impl<S: StateMachine> SpecPaxos<S> {
         let log = self.history.log();
         let timers = self.config.timers;
         let idle = log.last() == log.last_committed();
-        let wait = if idle { timers.heartbeat_us } else { timers.sync_us };
+        let wait = if idle {
+            timers.heartbeat_us
+        } else {
+            timers.sync_us
+        };
         self.synchronization.ask_at = now.plus_us(wait);
     }
 
@@ -158,7 +172,11 @@ impl<S: StateMachine> SpecPaxos<S> {
             return;
         }
         self.synchronization.leader_silent_at = now.plus_us(self.config.timers.suspect_us);
-        let commit = Commit { view: sync.view, slot: sync.committed, hash: sync.committed_hash };
+        let commit = Commit {
+            view: sync.view,
+            slot: sync.committed,
+            hash: sync.committed_hash,
+        };
         self.apply_commit(now, commit, out);
         if self.mode != Mode::Normal {
             return;
@@ -166,7 +184,11 @@ impl<S: StateMachine> SpecPaxos<S> {
         if self.history.log().last() >= sync.slot {
             self.synchronization.owed = None;
             self.answer(sync, out);
-        } else if self.synchronization.owed.is_none_or(|(owed, _)| owed.slot != sync.slot) {
+        } else if self
+            .synchronization
+            .owed
+            .is_none_or(|(owed, _)| owed.slot != sync.slot)
+        {
             let at = now.plus_us(self.config.timers.patience_us);
             self.synchronization.owed = Some((sync, at));
         }
@@ -177,9 +199,17 @@ impl<S: StateMachine> SpecPaxos<S> {
         let log = self.history.log();
         let reached = sync.slot.min(log.last());
         // Truncated entries are committed here; the leader has long known.
-        let Some(hash) = log.hash_at(reached) else { return };
+        let Some(hash) = log.hash_at(reached) else {
+            return;
+        };
         let replica = self.config.me;
-        let reply = SyncReply { view: self.view, replica, slot: sync.slot, reached, hash };
+        let reply = SyncReply {
+            view: self.view,
+            replica,
+            slot: sync.slot,
+            reached,
+            hash,
+        };
         out.send(self.leader_of(self.view), &Message::SyncReply(reply));
     }
 
@@ -207,16 +237,26 @@ impl<S: StateMachine> SpecPaxos<S> {
     fn reconcile_if_diverged(&mut self, now: Tick, reply: SyncReply, out: &mut Effects) {
         let log = self.history.log();
         let committed = reply.reached <= log.last_committed();
-        if committed && log.hash_at(reply.reached).is_some_and(|hash| hash != reply.hash) {
+        if committed
+            && log
+                .hash_at(reply.reached)
+                .is_some_and(|hash| hash != reply.hash)
+        {
             self.reconcile(now, out);
         }
     }
 
     /// Leader: commits if a superquorum agrees, reconciles if none can.
     fn evaluate(&mut self, now: Tick, out: &mut Effects) {
-        let Some(round) = &self.synchronization.round else { return };
+        let Some(round) = &self.synchronization.round else {
+            return;
+        };
         let slot = round.slot;
-        let hash = self.history.log().hash_at(slot).expect("a leader keeps what it asks about");
+        let hash = self
+            .history
+            .log()
+            .hash_at(slot)
+            .expect("a leader keeps what it asks about");
         let answers = round.answers.iter().flatten();
         let answered = 1 + answers.clone().count();
         let matching = 1 + answers.filter(|answer| **answer == (slot, hash)).count();
@@ -235,8 +275,16 @@ impl<S: StateMachine> SpecPaxos<S> {
             return;
         }
         self.history.commit(slot);
-        let hash = self.history.log().hash_at(slot).expect("the newest committed slot is held");
-        let commit = Commit { view: self.view, slot, hash };
+        let hash = self
+            .history
+            .log()
+            .hash_at(slot)
+            .expect("the newest committed slot is held");
+        let commit = Commit {
+            view: self.view,
+            slot,
+            hash,
+        };
         out.send_others(self.config.me, self.n(), &Message::Commit(commit));
         self.arm_ask(now);
     }
@@ -273,7 +321,10 @@ impl<S: StateMachine> SpecPaxos<S> {
             }
             _ => {
                 let patience = now.plus_us(self.config.timers.patience_us);
-                let at = self.synchronization.announced.map_or(patience, |(_, at)| at);
+                let at = self
+                    .synchronization
+                    .announced
+                    .map_or(patience, |(_, at)| at);
                 self.synchronization.announced = Some((commit, at));
             }
         }

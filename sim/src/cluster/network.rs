@@ -32,11 +32,14 @@ pub(super) enum Target {
     Client(usize),
 }
 
+/// When it arrives, its number (packets of one tick keep their order), where, and what.
+type Packet = (Tick, u64, Target, Vec<u8>);
+
 /// Everything that is on its way.
 pub(super) struct Network {
     random: ChaCha8Rng,
     faults: Faults,
-    queue: BinaryHeap<Reverse<(Tick, u64, Target, Vec<u8>)>>,
+    queue: BinaryHeap<Reverse<Packet>>,
     sent: u64,
     sequence: u64,
 }

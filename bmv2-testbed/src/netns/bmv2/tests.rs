@@ -7,6 +7,10 @@ use super::super::inside::namespace_path;
 use super::super::testing::{self, skip};
 use super::*;
 
+fn default() -> Bmv2Options {
+    Bmv2Options::default()
+}
+
 /// A lab and a bmv2 to start in it, or nothing and a `skip:` line.
 fn bmv2_lab(what: &str, hosts: u8) -> Option<(tempfile::TempDir, Lab, Bmv2Program)> {
     let program = match Bmv2Program::find() {
@@ -30,7 +34,7 @@ fn it_starts_listens_takes_the_depth_and_stops() {
             .starts_with(|first: char| first.is_ascii_digit()),
         "{program:?}"
     );
-    let mut bmv2 = Bmv2::start(&lab, &program, &Bmv2Options::default()).unwrap();
+    let mut bmv2 = Bmv2::start(&lab, &program, &default()).unwrap();
     assert_eq!(*bmv2.queue_depth(), QueueDepth::Raised(8192));
     assert!(bmv2.try_wait().unwrap().is_none());
     // P4Runtime speaks HTTP/2: its first frame is SETTINGS (type 4).
@@ -44,18 +48,18 @@ fn it_starts_listens_takes_the_depth_and_stops() {
     assert_eq!(head[3], 4);
     // It listens in the switch namespace and nowhere else.
     assert!(connect(lab.host_namespace(0), bmv2.address()).is_err());
-    let log = std::fs::read_to_string(folder.path().join("bmv2-1.txt")).unwrap();
+    let said = std::fs::read_to_string(folder.path().join("bmv2-1.out")).unwrap();
     for port in 1..=4 {
-        assert!(
-            log.contains(&format!("Adding interface s1-eth{port} as port {port}")),
-            "{log}"
-        );
+        let line = format!("Adding interface s1-eth{port} as port {port}");
+        assert!(said.contains(&line), "{said}");
     }
+    let log = std::fs::read_to_string(folder.path().join("bmv2-1.txt")).unwrap();
+    assert!(log.contains("Thrift server was started"), "{log}");
     let identity = bmv2.identity();
     assert_ne!(bmv2.stop().unwrap(), Ending::GoneAlready);
     assert!(!identity.is_running());
     // The same lab takes another one, as after a reboot of the switch.
-    let again = Bmv2::start(&lab, &program, &Bmv2Options::default()).unwrap();
+    let again = Bmv2::start(&lab, &program, &default()).unwrap();
     assert_ne!(again.identity(), identity);
     again.kill().unwrap();
 }
@@ -65,7 +69,7 @@ fn down_ends_it() {
     let Some((folder, lab, program)) = bmv2_lab("taking bmv2 down", 2) else {
         return;
     };
-    let bmv2 = Bmv2::start(&lab, &program, &Bmv2Options::default()).unwrap();
+    let bmv2 = Bmv2::start(&lab, &program, &default()).unwrap();
     let (identity, namespace) = (bmv2.identity(), lab.switch_namespace().to_owned());
     let removed = lab.down().unwrap();
     assert_eq!(
@@ -79,22 +83,38 @@ fn down_ends_it() {
 }
 
 #[test]
-fn two_in_one_lab_cannot_share_a_port_and_the_second_says_so() {
-    let Some((_folder, lab, program)) = bmv2_lab("a port that is taken", 1) else {
+fn a_second_one_in_the_same_lab_needs_ports_of_its_own() {
+    let Some((_folder, lab, program)) = bmv2_lab("ports that are taken", 1) else {
         return;
     };
-    let first = Bmv2::start(&lab, &program, &Bmv2Options::default()).unwrap();
-    // It would be told that the first one is ready, were it not for the exit of the second.
-    let other = Bmv2Options {
+    let first = Bmv2::start(&lab, &program, &default()).unwrap();
+    let free = Bmv2Options {
         device_id: 2,
         grpc_port: 9560,
-        ..Bmv2Options::default()
+        thrift_port: 9091,
+        ..default()
     };
-    match Bmv2::start(&lab, &program, &other) {
-        Err(Bmv2Error::EndedAtStart { .. }) => {}
-        Ok(second) => panic!("two switches share port 9090: {:?}", second.queue_depth()),
-        Err(error) => panic!("{error}"),
+    for (options, port) in [
+        (
+            Bmv2Options {
+                grpc_port: 9559,
+                ..free.clone()
+            },
+            9559,
+        ),
+        (
+            Bmv2Options {
+                thrift_port: 9090,
+                ..free.clone()
+            },
+            9090,
+        ),
+    ] {
+        let error = Bmv2::start(&lab, &program, &options).unwrap_err();
+        assert!(matches!(error, Bmv2Error::PortTaken { port: taken, .. } if taken == port));
     }
+    let second = Bmv2::start(&lab, &program, &free).unwrap();
+    second.stop().unwrap();
     first.stop().unwrap();
 }
 
@@ -110,7 +130,7 @@ fn a_program_that_is_not_bmv2_gives_its_last_words() {
         path,
         version: "0".to_owned(),
     };
-    let error = Bmv2::start(&lab, &program, &Bmv2Options::default()).unwrap_err();
+    let error = Bmv2::start(&lab, &program, &default()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "bmv2 ended at start (exit status: 4); its last words: no ports for you"
@@ -119,7 +139,6 @@ fn a_program_that_is_not_bmv2_gives_its_last_words() {
 
 #[test]
 fn options_out_of_range_are_refused() {
-    let default = Bmv2Options::default;
     for (options, wanted) in [
         (
             Bmv2Options {

@@ -33,7 +33,8 @@ fn bringer() {
     };
     let run_name = std::env::var(RUN).unwrap();
     let die_at: Option<usize> = std::env::var(DIE_AT).ok().map(|step| step.parse().unwrap());
-    let lab = Lab::up_observed(&run_name, &hosts(HOSTS), &folder, &mut |step| {
+    let plan = Plan::new(&run_name, &hosts(HOSTS), JUMBO_MTU).unwrap();
+    let lab = Lab::up_observed(plan, &folder, &mut |step| {
         if Some(step) == die_at {
             die();
         }
@@ -90,7 +91,7 @@ fn a_bringer_killed_at_any_step_leaves_nothing_after_down() {
     if !possible("kill -9 in the middle of bringing up") {
         return;
     }
-    let plan = Plan::new("count", &hosts(HOSTS)).unwrap();
+    let plan = Plan::new("count", &hosts(HOSTS), JUMBO_MTU).unwrap();
     let count = steps(&plan, "token").len();
     for step in 0..count {
         let folder = tempfile::tempdir().unwrap();
@@ -162,7 +163,7 @@ fn a_half_made_name_is_removed() {
     // `ip netns add` was killed between making the file and putting the namespace behind it.
     let folder = tempfile::tempdir().unwrap();
     let run_name = run_name();
-    let plan = Plan::new(&run_name, &hosts(1)).unwrap();
+    let plan = Plan::new(&run_name, &hosts(1), JUMBO_MTU).unwrap();
     Manifest::new(&plan, "half.made", &boot_identity().unwrap())
         .write(folder.path())
         .unwrap();

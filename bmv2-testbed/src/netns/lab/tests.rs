@@ -228,6 +228,22 @@ fn a_jumbo_datagram_passes_in_one_frame_only_with_the_large_mtu() {
 }
 
 #[test]
+fn another_mtu_is_that_of_both_ends() {
+    if !possible("a smaller MTU") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::up_with_mtu(&run_name(), &hosts(1), folder.path(), 1_600).unwrap();
+    for (namespace, interface) in [
+        (lab.host_namespace(0), "h1-eth0"),
+        (lab.switch_namespace(), "s1-eth1"),
+    ] {
+        let shown = ip(&lab, namespace, &["-o", "link", "show", "dev", interface]);
+        assert!(shown.contains(" mtu 1600 "), "{shown}");
+    }
+}
+
+#[test]
 fn a_silent_host_sends_no_ipv6() {
     let Some((_folder, lab)) = lab("IPv6 silence", 2) else {
         return;
@@ -346,6 +362,7 @@ fn a_step_that_fails_leaves_nothing() {
     }
     let folder = tempfile::tempdir().unwrap();
     let run_name = run_name();
+    let plan = Plan::new(&run_name, &hosts(2), JUMBO_MTU).unwrap();
     // A namespace of the name of the last host appears behind the bringer's back.
     let stranger = format!("db-{run_name}-h2");
     let ip = find_program("ip").unwrap();
@@ -371,7 +388,7 @@ fn a_step_that_fails_leaves_nothing() {
             netns("add");
         }
     };
-    let error = Lab::up_observed(&run_name, &hosts(2), folder.path(), &mut observe).unwrap_err();
+    let error = Lab::up_observed(plan, folder.path(), &mut observe).unwrap_err();
     assert!(error.to_string().contains("File exists"), "{error}");
     assert!(
         namespace_path(&stranger).exists(),

@@ -58,7 +58,9 @@ pub(super) fn run_clients(
         left: AtomicU64::new(arguments.requests),
         bar: output.bar(arguments.requests, "requests"),
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let faults = embedded.faults();
     let third = arguments.requests / 3;
     let watch = {
@@ -71,7 +73,11 @@ pub(super) fn run_clients(
     let parts: Vec<Result<Part, String>> = runtime.block_on(async {
         let mut tasks = JoinSet::new();
         for index in 0..arguments.clients {
-            tasks.spawn(one_client(run.clone(), u64::from(index), workload.client(index)));
+            tasks.spawn(one_client(
+                run.clone(),
+                u64::from(index),
+                workload.client(index),
+            ));
         }
         let mut on = false;
         let mut tick = tokio::time::interval(std::time::Duration::from_millis(1));
@@ -95,7 +101,11 @@ pub(super) fn run_clients(
     });
     run.bar.finish_and_clear();
     let duration_ns = Clock.now().since(run.begun);
-    let mut ran = Ran { history: History::new(), recorder: Recorder::new(0), duration_ns };
+    let mut ran = Ran {
+        history: History::new(),
+        recorder: Recorder::new(0),
+        duration_ns,
+    };
     for part in parts {
         let part = part.map_err(Failure::Safety)?;
         ran.recorder.merge(&part.recorder)?;
@@ -108,16 +118,29 @@ pub(super) fn run_clients(
 
 fn config() -> WorkloadConfig {
     WorkloadConfig {
-        mix: Mix { get: 40, set: 30, incr: 10, append: 10, del: 10 },
+        mix: Mix {
+            get: 40,
+            set: 30,
+            incr: 10,
+            append: 10,
+            del: 10,
+        },
         keys: KEYS,
         ..WorkloadConfig::default()
     }
 }
 
 async fn one_client(run: Arc<Run>, index: u64, mut operations: Operations) -> Result<Part, String> {
-    let mut part = Part { calls: Vec::new(), recorder: Recorder::new(0) };
+    let mut part = Part {
+        calls: Vec::new(),
+        recorder: Recorder::new(0),
+    };
     let take = |left: u64| left.checked_sub(1);
-    while run.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+    while run
+        .left
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+        .is_ok()
+    {
         let operation = model(operations.next_operation(), index, part.calls.len());
         let asked = Clock.now();
         let answer = run.client.call(encode(&operation)).await;
@@ -129,7 +152,13 @@ async fn one_client(run: Arc<Run>, index: u64, mut operations: Operations) -> Re
                     Path::Fast => OutcomeClass::Fast,
                     Path::Slow => OutcomeClass::Slow,
                 };
-                (class, Some(Completion { returned: Moment::at(answered.0), outcome }))
+                (
+                    class,
+                    Some(Completion {
+                        returned: Moment::at(answered.0),
+                        outcome,
+                    }),
+                )
             }
             Err(error @ client::CallError::Divergence(_)) => return Err(error.to_string()),
             Err(_) => (OutcomeClass::Failed, None),
@@ -140,7 +169,12 @@ async fn one_client(run: Arc<Run>, index: u64, mut operations: Operations) -> Re
             class,
         });
         let invoked = Moment::at(asked.0);
-        part.calls.push(Call { client: index, operation, invoked, completion });
+        part.calls.push(Call {
+            client: index,
+            operation,
+            invoked,
+            completion,
+        });
         run.bar.inc(1);
     }
     Ok(part)
@@ -152,9 +186,18 @@ fn model(operation: Operation, client: u64, count: usize) -> KvOperation {
     let value = || format!("{client}.{count};").into_bytes();
     match operation {
         Operation::Get { key } => KvOperation::Get { key },
-        Operation::Set { key, .. } => KvOperation::Set { key, value: value() },
-        Operation::Incr { key } => KvOperation::Incr { key: [b"n:", &key[..]].concat(), by: 1 },
-        Operation::Append { key, .. } => KvOperation::Append { key, value: value() },
+        Operation::Set { key, .. } => KvOperation::Set {
+            key,
+            value: value(),
+        },
+        Operation::Incr { key } => KvOperation::Incr {
+            key: [b"n:", &key[..]].concat(),
+            by: 1,
+        },
+        Operation::Append { key, .. } => KvOperation::Append {
+            key,
+            value: value(),
+        },
         Operation::Del { key } => KvOperation::Del { key },
     }
 }

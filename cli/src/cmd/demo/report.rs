@@ -28,20 +28,32 @@ impl Verdicts {
     pub(super) fn into_result(self) -> Result<(), Failure> {
         if self.linearizable == Some(false) {
             let why = self.why.unwrap_or_default();
-            return Err(Failure::Safety(format!("the history is not linearizable\n{why}")));
+            return Err(Failure::Safety(format!(
+                "the history is not linearizable\n{why}"
+            )));
         }
         if self.logs_equal && !self.digests_equal {
-            return Err(Failure::Safety("replicas with equal logs have different states".into()));
+            return Err(Failure::Safety(
+                "replicas with equal logs have different states".into(),
+            ));
         }
         if self.unanswered > 0 {
-            return Err(Failure::Check(format!("{} requests were not answered", self.unanswered)));
+            return Err(Failure::Check(format!(
+                "{} requests were not answered",
+                self.unanswered
+            )));
         }
         if !self.logs_equal {
-            return Err(Failure::Check("the replicas did not agree on one log in time".into()));
+            return Err(Failure::Check(
+                "the replicas did not agree on one log in time".into(),
+            ));
         }
         match self.linearizable {
             Some(_) => Ok(()),
-            None => Err(Failure::Check(format!("no verdict: {}", self.why.unwrap_or_default()))),
+            None => Err(Failure::Check(format!(
+                "no verdict: {}",
+                self.why.unwrap_or_default()
+            ))),
         }
     }
 
@@ -107,13 +119,23 @@ pub(super) fn write(
     replicas: &[Report],
     verdicts: &Verdicts,
 ) -> Result<(), Failure> {
-    run.write_facts(arguments.seed, source_commit(Path::new(env!("CARGO_MANIFEST_DIR"))))?;
+    run.write_facts(
+        arguments.seed,
+        source_commit(Path::new(env!("CARGO_MANIFEST_DIR"))),
+    )?;
     run.write_summary(&summary(arguments, ran, replicas))?;
     run.write_latencies(&ran.recorder)?;
-    run.write_json("result.json", &object(run, arguments, ran, replicas, verdicts))?;
-    let states: Vec<_> = replicas.iter().map(bmv2_testbed::status::of_replica).collect();
+    run.write_json(
+        "result.json",
+        &object(run, arguments, ran, replicas, verdicts),
+    )?;
+    let states: Vec<_> = replicas
+        .iter()
+        .map(bmv2_testbed::status::of_replica)
+        .collect();
     run.write_json("replicas.json", &states)?;
-    let mut file = std::io::BufWriter::new(std::fs::File::create(run.path().join("history.ndjson"))?);
+    let mut file =
+        std::io::BufWriter::new(std::fs::File::create(run.path().join("history.ndjson"))?);
     ran.history.write_to(&mut file)?;
     file.flush()?;
     Ok(())
@@ -132,7 +154,11 @@ pub(super) fn print(
     output.object(object(run, arguments, ran, replicas, verdicts));
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), three_digits);
     let share = summary.fast_path_share.map(|share| share * 100.0);
-    let view_changes = replicas.iter().map(|r| r.status.counters.view_changes).max().unwrap_or(0);
+    let view_changes = replicas
+        .iter()
+        .map(|r| r.status.counters.view_changes)
+        .max()
+        .unwrap_or(0);
     for (name, value) in [
         ("requests", summary.requests.to_string()),
         ("one round trip (%)", number(share)),
@@ -145,10 +171,20 @@ pub(super) fn print(
     ] {
         output.line(&format!("  {name:<20} {value}"));
     }
-    let equal = if verdicts.digests_equal { "equal" } else { "NOT equal" };
+    let equal = if verdicts.digests_equal {
+        "equal"
+    } else {
+        "NOT equal"
+    };
     let operations = ran.history.len();
-    output.line(&format!("verdict    {} ({operations} operations checked)", verdicts.word()));
-    output.line(&format!("states     {equal} on {} replicas", replicas.len()));
+    output.line(&format!(
+        "verdict    {} ({operations} operations checked)",
+        verdicts.word()
+    ));
+    output.line(&format!(
+        "states     {equal} on {} replicas",
+        replicas.len()
+    ));
     output.line(&format!("results    {}", run.path().display()));
     output.line("next       downbeat up --detach, then redis-cli -p 6380");
 }

@@ -225,3 +225,17 @@ fn a_payload_beyond_ipv4_is_refused() {
     build(&mut frame, &addresses, &vec![0; 65_507]).unwrap();
     assert_eq!(parse(&frame).unwrap().payload.len(), 65_507);
 }
+
+/// A computed checksum of 0 would say "not computed".
+#[test]
+fn the_udp_checksum_is_never_written_as_zero() {
+    let addresses = parse(&some_frame()).unwrap().addresses;
+    let mut all_ones = 0;
+    for word in 0..=u16::MAX {
+        let frame = built(&addresses, &word.to_be_bytes());
+        assert_ne!(frame[40..42], [0, 0]);
+        assert!(parse(&frame).is_ok());
+        all_ones += u32::from(frame[40..42] == [0xff, 0xff]);
+    }
+    assert!(all_ones > 0, "the case did not occur");
+}

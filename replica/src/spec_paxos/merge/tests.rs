@@ -21,7 +21,9 @@ fn request(letter: char) -> StoredRequest {
 
 /// A report: `committed|speculative`, installed in view `last_normal`.
 fn report(replica: u8, last_normal: u64, log: &str) -> Report {
-    let (committed, speculative) = log.split_once('|').expect("a bar ends the committed prefix");
+    let (committed, speculative) = log
+        .split_once('|')
+        .expect("a bar ends the committed prefix");
     let mut hash = SummaryHash::EMPTY;
     for letter in committed.chars() {
         hash = chain(hash, AgreedTime(0), &request(letter));
@@ -44,7 +46,9 @@ fn report(replica: u8, last_normal: u64, log: &str) -> Report {
 }
 
 fn letters<'a>(requests: impl Iterator<Item = &'a StoredRequest>) -> String {
-    requests.map(|request| char::from(request.operation[0])).collect()
+    requests
+        .map(|request| char::from(request.operation[0]))
+        .collect()
 }
 
 /// `committed slots, what must stay, what follows`.
@@ -57,36 +61,66 @@ fn merged(n: usize, reports: &[Report]) -> (u64, String, String) {
     )
 }
 
-fn expect(result: (u64, String, String), committed: u64, agreed: &str, leftovers: &str) {
-    assert_eq!(result, (committed, agreed.into(), leftovers.into()));
+fn expect(result: impl Into<(u64, String, String)>, committed: u64, agreed: &str, leftovers: &str) {
+    assert_eq!(result.into(), (committed, agreed.into(), leftovers.into()));
 }
 
 #[test]
 fn equal_logs_stay() {
-    expect(merged(3, &[report(0, 0, "|ab"), report(1, 0, "|ab")]), 0, "ab", "");
+    expect(
+        merged(3, &[report(0, 0, "|ab"), report(1, 0, "|ab")]),
+        0,
+        "ab",
+        "",
+    );
 }
 
 #[test]
 fn an_empty_log_vetoes_nothing_but_lends_no_vote() {
     // n = 3: a completed request is in both of any two logs, so `a` alone was not completed.
-    expect(merged(3, &[report(0, 0, "|a"), report(1, 0, "|")]), 0, "", "a");
+    expect(
+        merged(3, &[report(0, 0, "|a"), report(1, 0, "|")]),
+        0,
+        "",
+        "a",
+    );
 }
 
 #[test]
 fn a_conflict_keeps_neither_side_but_loses_no_request() {
-    expect(merged(3, &[report(0, 0, "|ab"), report(1, 0, "|ba")]), 0, "", "abab");
+    expect(
+        merged(3, &[report(0, 0, "|ab"), report(1, 0, "|ba")]),
+        0,
+        "",
+        "abab",
+    );
 }
 
 #[test]
 fn votes_count_only_on_the_same_prefix() {
     // `c` stands at slot 2 of both, on different prefixes: its hashes differ, it is no vote.
-    expect(merged(3, &[report(0, 0, "|ac"), report(1, 0, "|bc")]), 0, "", "abcc");
+    expect(
+        merged(3, &[report(0, 0, "|ac"), report(1, 0, "|bc")]),
+        0,
+        "",
+        "abcc",
+    );
 }
 
 #[test]
 fn the_longest_committed_prefix_wins_over_speculation() {
-    expect(merged(3, &[report(0, 0, "ab|"), report(1, 0, "|xy")]), 2, "", "xy");
-    expect(merged(3, &[report(0, 0, "ab|c"), report(1, 0, "a|bc")]), 2, "c", "b");
+    expect(
+        merged(3, &[report(0, 0, "ab|"), report(1, 0, "|xy")]),
+        2,
+        "",
+        "xy",
+    );
+    expect(
+        merged(3, &[report(0, 0, "ab|c"), report(1, 0, "a|bc")]),
+        2,
+        "c",
+        "b",
+    );
 }
 
 #[test]
@@ -100,9 +134,17 @@ fn only_the_newest_installed_view_counts() {
 
 #[test]
 fn five_replicas_need_two_of_three_kept_votes() {
-    let logs = [report(0, 0, "|xa"), report(1, 0, "|xb"), report(2, 0, "|yb")];
+    let logs = [
+        report(0, 0, "|xa"),
+        report(1, 0, "|xb"),
+        report(2, 0, "|yb"),
+    ];
     expect(merged(5, &logs), 0, "x", "yabb");
-    let logs = [report(0, 0, "|xa"), report(1, 0, "|xa"), report(2, 0, "|yb")];
+    let logs = [
+        report(0, 0, "|xa"),
+        report(1, 0, "|xa"),
+        report(2, 0, "|yb"),
+    ];
     expect(merged(5, &logs), 0, "xa", "yb");
 }
 
@@ -114,11 +156,19 @@ fn with_fewer_kept_logs_than_votes_all_of_them_must_agree() {
 
 #[test]
 fn seven_replicas_need_three_of_four() {
-    let logs =
-        [report(0, 0, "|x"), report(1, 0, "|x"), report(2, 0, "|y"), report(3, 0, "|y")];
+    let logs = [
+        report(0, 0, "|x"),
+        report(1, 0, "|x"),
+        report(2, 0, "|y"),
+        report(3, 0, "|y"),
+    ];
     expect(merged(7, &logs), 0, "", "xxyy");
-    let logs =
-        [report(0, 0, "|x"), report(1, 0, "|x"), report(2, 0, "|x"), report(3, 0, "|y")];
+    let logs = [
+        report(0, 0, "|x"),
+        report(1, 0, "|x"),
+        report(2, 0, "|x"),
+        report(3, 0, "|y"),
+    ];
     expect(merged(7, &logs), 0, "x", "y");
 }
 

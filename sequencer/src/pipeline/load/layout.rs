@@ -285,7 +285,9 @@ impl Layout {
 }
 
 fn too_wide(node: &Node<'_>, name: &str, width: usize) -> LoadError {
-    node.unsupported(format!("field `{name}` of {width} bits, over 128"))
+    node.unsupported(format!(
+        "field `{name}` of {width} bits, which span more than 16 bytes"
+    ))
 }
 
 fn load_types(root: &Node<'_>) -> Result<BTreeMap<String, HeaderType>, LoadError> {
@@ -326,7 +328,8 @@ fn load_field(node: &Node<'_>) -> Result<(String, usize), LoadError> {
     let (name, width) = match items.as_slice() {
         [name, width] => (name, width),
         [name, width, signed] => {
-            if signed.boolean()? {
+            // p4c writes 0 for the fields of a struct of truth values.
+            if signed.unsigned() != Ok(0) && signed.boolean()? {
                 return Err(node.unsupported("a signed field"));
             }
             (name, width)

@@ -1,6 +1,8 @@
 //! Whatever comes in, the server's meaning of it never panics, and what is in the device can be
 //! said again.
 
+use std::sync::LazyLock;
+
 use p4runtime::v1::{self, entity::Entity as Kind};
 use p4runtime::{ElectionId, update_of};
 use proptest::prelude::*;
@@ -11,19 +13,23 @@ use crate::server::{Core, StreamId};
 
 const DEVICE: u64 = 1;
 
+/// A server whose stream 1 is the primary.
 fn core() -> Core {
-    let mut core = Core::new(DEVICE, Device::with_pipeline(kinds()));
-    let update = v1::MasterArbitrationUpdate {
-        device_id: DEVICE,
-        election_id: Some(ElectionId(1).into()),
-        ..Default::default()
-    };
-    let update = v1::stream_message_request::Update::Arbitration(update);
-    let message = v1::StreamMessageRequest {
-        update: Some(update),
-    };
-    assert_eq!(core.on_stream(StreamId(1), message).unwrap().len(), 1);
-    core
+    static READY: LazyLock<Core> = LazyLock::new(|| {
+        let mut core = Core::new(DEVICE, Device::with_pipeline(kinds()));
+        let update = v1::MasterArbitrationUpdate {
+            device_id: DEVICE,
+            election_id: Some(ElectionId(1).into()),
+            ..Default::default()
+        };
+        let update = v1::stream_message_request::Update::Arbitration(update);
+        let message = v1::StreamMessageRequest {
+            update: Some(update),
+        };
+        assert_eq!(core.on_stream(StreamId(1), message).unwrap().len(), 1);
+        core
+    });
+    READY.clone()
 }
 
 /// One valid update of each sort.

@@ -65,7 +65,13 @@ impl Loader<'_> {
         let size = low_bits_size(node, tree, width)?;
         let start = self.code.len();
         let value = self.emit(node, tree, size, width.into(), Free::default())?;
-        let fits = matches!(tree.bound(size), Ok(Bound::Bits(bits)) if bits <= u32::from(width));
+        // Not so for operations: of those only the low bits are as they must be.
+        let leaf = matches!(
+            tree,
+            Tree::Constant { .. } | Tree::Truth(_) | Tree::Field(_) | Tree::Parameter { .. }
+        );
+        let bound = tree.bound(size);
+        let fits = leaf && matches!(bound, Ok(Bound::Bits(bits)) if bits <= u32::from(width));
         self.move_to(start, to, value, fits);
         Ok(())
     }

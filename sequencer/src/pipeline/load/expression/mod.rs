@@ -224,9 +224,14 @@ fn saturated(node: &Node<'_>, value: Tree, width: &Tree) -> Result<Tree, LoadErr
     let width = width.ok_or_else(|| {
         node.unsupported("`usat_cast` to a width that is not a constant from 1 to 128")
     })?;
-    let greatest = Tree::Constant {
-        negative: false,
-        magnitude: wide_ones(width),
+    let greatest = Tree::constant_of(wide_ones(width));
+    let value = match value {
+        Tree::Binary {
+            operator: Operator::Subtract,
+            left,
+            right,
+        } => floored(*left, *right),
+        other => other,
     };
     let (left, right) = (Box::new(value), Box::new(greatest));
     Ok(Tree::Binary {
@@ -234,4 +239,22 @@ fn saturated(node: &Node<'_>, value: Tree, width: &Tree) -> Result<Tree, LoadErr
         left,
         right,
     })
+}
+
+/// `left - right`, or 0 where that would be negative: as it is saturated from below anyway.
+fn floored(left: Tree, right: Tree) -> Tree {
+    let bits = left.bound(Size::Wide).map_or(128, |bound| bound.bits());
+    let binary = |operator, left, right| Tree::Binary {
+        operator,
+        left: Box::new(left),
+        right: Box::new(right),
+    };
+    let difference = binary(Operator::Subtract, left.clone(), right.clone());
+    // Where it is not negative it has no more bits than the left side; the mask says so.
+    let mask = Tree::constant_of(wide_ones(u8::try_from(bits).unwrap_or(128)));
+    Tree::Select {
+        condition: Box::new(binary(Operator::Less, left, right)),
+        yes: Box::new(Tree::number(0)),
+        no: Box::new(binary(Operator::And, difference, mask)),
+    }
 }
