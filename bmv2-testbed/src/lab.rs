@@ -40,7 +40,9 @@ pub fn up(deployment: &Deployment) -> Result<Running, FabricError> {
             switch_port: topology.hosts[index].port.port,
         })
         .collect();
-    let lab = Lab::up(&deployment.name, &hosts, &deployment.folder)?;
+    // No larger than asked for: bmv2's receive ring holds fewer packets the larger they may be.
+    let mtu = deployment.mtu.max(1_500);
+    let lab = Lab::up_with_mtu(&deployment.name, &hosts, &deployment.folder, mtu)?;
     if deployment.fabric != Fabric::Bmv2 {
         return Ok(Running { lab, bmv2: None });
     }

@@ -27,18 +27,21 @@ fn run() -> Result<(), Failure> {
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.exit())?;
     let output = output::Output::new(&cli);
     match cli.verb.unwrap_or_default() {
-        Verb::Demo(arguments) => cmd::demo::run(&arguments, &output),
-        Verb::Up(arguments) => cmd::up::run(&arguments, &output),
-        Verb::Down(arguments) => cmd::down::run(&arguments, &output),
-        Verb::Status(arguments) => cmd::status::run(&arguments, &output),
-        Verb::Kv(arguments) => cmd::kv::run(&arguments, &output),
+        Verb::Demo(arguments) => cmd::demo::run(&arguments, output),
+        Verb::Up(arguments) => cmd::up::run(&arguments, output),
+        Verb::Down(arguments) => cmd::down::run(&arguments, output),
+        Verb::Status(arguments) => cmd::status::run(&arguments, output),
+        Verb::Kv(arguments) => cmd::kv::run(&arguments, output),
         Verb::Switch(arguments) => cmd::roles::switch(&arguments),
         Verb::Controller(arguments) => cmd::roles::controller(&arguments),
-        Verb::Replica(arguments) => cmd::roles::replica(&arguments, &output),
+        Verb::Replica(arguments) => cmd::roles::replica(&arguments, output),
         Verb::Front(arguments) => cmd::roles::front(&arguments),
         Verb::Embedded(arguments) => cmd::roles::embedded(&arguments),
-        Verb::P4(arguments) => cmd::p4::run(&arguments, &output),
-        Verb::Doctor => cmd::doctor::run(&output),
-        Verb::Config => cmd::config::run(&file, &matches, &output),
+        Verb::P4(arguments) => cmd::p4::run(&arguments, output),
+        Verb::Doctor => {
+            cmd::doctor::run(output);
+            Ok(())
+        }
+        Verb::Config => cmd::config::run(&file, &matches, output),
     }
 }

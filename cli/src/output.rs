@@ -24,14 +24,14 @@ impl Output {
     }
 
     /// Data: a line of text, unless JSON was asked for.
-    pub(crate) fn line(&self, text: &str) {
+    pub(crate) fn line(self, text: &str) {
         if !self.json {
             print(&format!("{text}\n"));
         }
     }
 
     /// Data: an object, if JSON was asked for. `schema` is added.
-    pub(crate) fn object(&self, mut value: Value) {
+    pub(crate) fn object(self, mut value: Value) {
         if self.json {
             if let Value::Object(fields) = &mut value {
                 fields.insert("schema".into(), 1.into());
@@ -41,14 +41,14 @@ impl Output {
     }
 
     /// Talk: what is going on.
-    pub(crate) fn say(&self, text: &str) {
+    pub(crate) fn say(self, text: &str) {
         if !self.quiet {
             let _ = writeln!(io::stderr(), "{text}");
         }
     }
 
     /// A bar for long work, or an invisible one.
-    pub(crate) fn bar(&self, length: u64, what: &'static str) -> indicatif::ProgressBar {
+    pub(crate) fn bar(self, length: u64, what: &'static str) -> indicatif::ProgressBar {
         if !self.bars {
             return indicatif::ProgressBar::hidden();
         }

@@ -9,7 +9,7 @@ use std::env;
 
 /// Runs the verb. Flags given to `config` itself are none of another verb, so a value comes from
 /// the environment, the file, or the program.
-pub(crate) fn run(file: &File, _matches: &ArgMatches, output: &Output) -> Result<(), Failure> {
+pub(crate) fn run(file: &File, _matches: &ArgMatches, output: Output) -> Result<(), Failure> {
     let command = settings::command(file)?;
     let mut rows = vec![["verb", "flag", "value", "from"].map(String::from).to_vec()];
     let mut settings = Vec::new();

@@ -27,7 +27,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs the verb.
-pub(crate) fn run(arguments: &DemoArguments, output: &Output) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &DemoArguments, output: Output) -> Result<(), Failure> {
     output.say(&format!("seed {}", arguments.seed));
     let arguments = adjusted(arguments);
     let run = RunDirectory::create(&arguments.runs, "demo", SystemTime::now())?;

@@ -8,7 +8,7 @@ use bmv2_testbed::processes;
 use serde_json::json;
 
 /// Runs the verb.
-pub(crate) fn run(arguments: &RunArguments, output: &Output) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &RunArguments, output: Output) -> Result<(), Failure> {
     let ended = processes::down(&arguments.run)?;
     let names: Vec<_> = ended.iter().map(|process| process.name.as_str()).collect();
     output.line(&match names.as_slice() {

@@ -17,7 +17,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Runs the verb.
-pub(crate) fn run(arguments: &KvArguments, output: &Output) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &KvArguments, output: Output) -> Result<(), Failure> {
     let file = arguments.run.join(deployment::FILE);
     let resp = Deployment::read(&file)?.resp;
     let (command, missing): (Vec<&str>, Option<String>) = match &arguments.question {

@@ -17,7 +17,7 @@ const MANIFEST: &str = "built/MANIFEST";
 const PROGRAMS: [&str; 1] = ["root"];
 
 /// Runs the verb.
-pub(crate) fn run(arguments: &P4Arguments, output: &Output) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &P4Arguments, output: Output) -> Result<(), Failure> {
     match arguments.action {
         P4Action::Check => check(&arguments.p4, output),
         P4Action::Build => build(arguments, output),
@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &P4Arguments, output: &Output) -> Result<(), Failur
 }
 
 /// Compares every source and built file with the manifest.
-fn check(p4: &Path, output: &Output) -> Result<(), Failure> {
+fn check(p4: &Path, output: Output) -> Result<(), Failure> {
     let manifest = p4.join(MANIFEST);
     let text = fs::read_to_string(&manifest).map_err(|error| {
         let path = manifest.display();
@@ -57,7 +57,7 @@ fn check(p4: &Path, output: &Output) -> Result<(), Failure> {
 }
 
 /// Compiles every program and writes the manifest.
-fn build(arguments: &P4Arguments, output: &Output) -> Result<(), Failure> {
+fn build(arguments: &P4Arguments, output: Output) -> Result<(), Failure> {
     let P4Arguments { p4, p4c, .. } = arguments;
     let version = compiler_version(p4c)?;
     for program in PROGRAMS {

@@ -24,7 +24,7 @@ pub(crate) fn front(arguments: &RoleArguments) -> Result<(), Failure> {
     until_stopped(&arguments.deployment, roles::run_front)
 }
 
-pub(crate) fn replica(arguments: &ReplicaArguments, output: &Output) -> Result<(), Failure> {
+pub(crate) fn replica(arguments: &ReplicaArguments, output: Output) -> Result<(), Failure> {
     let index = arguments.index;
     match arguments.action {
         ReplicaAction::Run => until_stopped(&arguments.deployment, |deployment, stop| {

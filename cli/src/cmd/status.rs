@@ -8,7 +8,7 @@ use bmv2_testbed::{processes, status};
 use serde_json::{Map, Value, json};
 
 /// Runs the verb.
-pub(crate) fn run(arguments: &RunArguments, output: &Output) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &RunArguments, output: Output) -> Result<(), Failure> {
     let deployment = Deployment::read(&arguments.run.join(deployment::FILE)).map_err(|error| {
         let text = crate::failure::chain(&error);
         Failure::Usage(format!("{text}; `downbeat up` brings a deployment up"))

@@ -28,7 +28,7 @@ const LOOK: Timespec = Timespec {
 };
 
 /// Runs the verb.
-pub(crate) fn run(arguments: &UpArguments, output: &Output) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &UpArguments, output: Output) -> Result<(), Failure> {
     let fabric = arguments.fabric.0;
     if fabric == Fabric::Bmv2 {
         Bmv2Program::find()?;
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &UpArguments, output: &Output) -> Result<(), Failur
     watch(running, &stop, output)
 }
 
-fn tell(deployment: &Deployment, output: &Output) {
+fn tell(deployment: &Deployment, output: Output) {
     let resp = deployment.resp;
     output.line(&format!(
         "{} on {} with {} replicas",
@@ -90,7 +90,7 @@ fn tell(deployment: &Deployment, output: &Output) {
 }
 
 /// Until told to stop: says so when a process ends, and ends all when the last one has.
-fn watch(mut running: Processes, stop: &StopFlag, output: &Output) -> Result<(), Failure> {
+fn watch(mut running: Processes, stop: &StopFlag, output: Output) -> Result<(), Failure> {
     let mut known: Vec<String> = Vec::new();
     while !stop.is_raised() {
         // A signal ends the wait early; the loop looks again.

@@ -49,7 +49,7 @@ struct Run {
 pub(super) fn run_clients(
     arguments: &DemoArguments,
     embedded: &Embedded,
-    output: &Output,
+    output: Output,
 ) -> Result<Ran, Failure> {
     let workload = Workload::new(config(), arguments.seed)?;
     let run = Arc::new(Run {

@@ -148,7 +148,7 @@ pub(super) fn print(
     ran: &Ran,
     replicas: &[Report],
     verdicts: &Verdicts,
-    output: &Output,
+    output: Output,
 ) {
     let summary = summary(arguments, ran, replicas);
     output.object(object(run, arguments, ran, replicas, verdicts));
