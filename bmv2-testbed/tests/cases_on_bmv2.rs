@@ -239,5 +239,5 @@ fn bmv2() -> Option<Bmv2Program> {
 }
 
 fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    writeln!(std::io::stderr(), "{line}").expect("stderr can be written to");
 }

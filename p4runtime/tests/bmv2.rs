@@ -2,7 +2,7 @@
 //! own: that switch's Thrift server listens on all addresses.
 //!
 //! Runs where `unshare` may make a namespace and the switch is found: named by
-//! `SIMPLE_SWITCH_GRPC`, or on the path. Else it says what is missing.
+//! `DOWNBEAT_BMV2`, or on the path. Else it says what is missing.
 
 use std::io::Write as _;
 use std::net::Ipv4Addr;
@@ -73,7 +73,7 @@ fn note(line: &str) {
 }
 
 fn switch() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("SIMPLE_SWITCH_GRPC") {
+    if let Some(path) = std::env::var_os("DOWNBEAT_BMV2") {
         return Some(PathBuf::from(path)).filter(|path| path.exists());
     }
     let path = std::env::var_os("PATH")?;

@@ -2,7 +2,7 @@
 
 use super::{RoleError, stopped};
 use crate::artifacts::{ROOT_JSON, ROOT_P4INFO};
-use crate::deployment::{Deployment, Fabric};
+use crate::deployment::Deployment;
 use crate::status;
 use controller::{Artifacts, Config, Event, EventKind, Events};
 use link::StopFlag;
@@ -74,21 +74,13 @@ pub async fn control(
         tell(&event);
     });
     let (ended, shutdown) = watch::channel(false);
-    let config = config(deployment);
+    let config = Config::new(state_file(deployment));
     let running = controller::run(config, deployment.topology()?, artifacts, events, shutdown);
     tokio::select! {
         outcome = running => outcome?,
         () = stopped(stop) => { ended.send_replace(true); }
     }
     Ok(())
-}
-
-fn config(deployment: &Deployment) -> Config {
-    let mut config = Config::new(state_file(deployment));
-    if deployment.fabric == Fabric::Bmv2 {
-        config.keep_alive = None;
-    }
-    config
 }
 
 /// Terms must never be used twice, so they outlive a deployment's folder wherever a switch does:

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bmv2_testbed::netns::{HostSpec, Lab, inside};
-use link::Link as _;
+use link::Link;
 use link::packet::PacketLink;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -87,7 +87,7 @@ impl Hosts {
                 return Ok(false);
             }
             let left = Timespec::try_from(left).map_err(|error| error.to_string())?;
-            let sockets = self.links.values().filter_map(|link| link.readiness());
+            let sockets = self.links.values().filter_map(Link::readiness);
             let mut polled: Vec<PollFd<'_>> = sockets
                 .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN))
                 .collect();

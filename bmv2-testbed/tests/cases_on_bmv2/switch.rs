@@ -48,7 +48,7 @@ impl Switch {
     }
 
     /// Loads the program, also if it is loaded already: entries, groups, counters and registers
-    /// are then as at the start.
+    /// are then as at the start. bmv2 alone would keep the copies of the groups, see below.
     pub(crate) fn load(&mut self, program: &str) -> Result<(), String> {
         if self
             .current
@@ -59,15 +59,22 @@ impl Switch {
             self.current = Some((program.to_owned(), session));
         }
         let (_, session) = self.current.as_mut().ok_or("no session")?;
-        session.groups.clear();
+        // Loading a program, bmv2 1.15 forgets the groups for P4Runtime (none are read) but goes
+        // on making their copies; the same group inserted again would make each copy twice.
+        let groups = std::mem::take(&mut session.groups);
+        let deletions = groups.values().map(|group| update_of(Kind::Delete, group));
+        let deletions: Vec<v1::Update> = deletions.collect();
         let pipeline = Pipeline {
             info: &session.info,
             device_config: session.device_config.clone(),
             cookie: None,
         };
-        let loaded = session
-            .client
-            .set_pipeline(PipelineAction::VerifyAndCommit, pipeline);
+        let client = &session.client;
+        let loaded = async {
+            client.write(deletions).await?;
+            let action = PipelineAction::VerifyAndCommit;
+            client.set_pipeline(action, pipeline).await
+        };
         self.runtime
             .block_on(loaded)
             .map_err(|error| error.to_string())
@@ -97,6 +104,7 @@ impl Switch {
     /// Makes a request and waits until it is done. Frames are not for the control plane.
     pub(crate) fn control(&mut self, action: &Action) -> Result<(), String> {
         let (_, session) = self.current.as_mut().ok_or("no program is loaded")?;
+        let mut made = None;
         let update = match action {
             Action::Insert { table, entry } => {
                 update_of(Kind::Insert, inserted(&session.info, table, entry)?)
@@ -117,9 +125,9 @@ impl Switch {
                     instance: replica.rid.into(),
                 });
                 let group = MulticastGroup::new((*id).into(), replicas);
-                let old = session.groups.insert(group.id, group.clone());
+                let old = session.groups.get(&group.id);
                 let kind = old.map_or(Kind::Insert, |_| Kind::Modify);
-                update_of(kind, &group)
+                update_of(kind, made.insert(group) as &MulticastGroup)
             }
             Action::Counter {
                 name,
@@ -132,7 +140,9 @@ impl Switch {
         };
         self.runtime
             .block_on(session.client.write(vec![update]))
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        session.groups.extend(made.map(|group| (group.id, group)));
+        Ok(())
     }
 
     fn check_counter(&self, name: &str, index: u64, packets: u64) -> Result<(), String> {

@@ -14,7 +14,7 @@ pub enum MatchKind {
     Ternary,
     /// From low to high, both included; the highest priority wins.
     Range,
-    /// Exact, or anything; the highest priority wins.
+    /// Exact, or anything; the highest priority wins. (p4c compiles it to [`MatchKind::Ternary`].)
     Optional,
 }
 

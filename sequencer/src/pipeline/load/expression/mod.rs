@@ -4,8 +4,8 @@
 //! 2^64, or modulo 2^128 where that is not enough. `+ - * & | ^ ~ <<` on low bits give the right
 //! low bits whatever the high bits were, so they need no care. `>>`, comparisons and everything else
 //! that looks at a whole value need it exactly: for those the loader computes, from the widths of
-//! the fields below, a bound on the value. If it cannot be negative and fits the word, the word is
-//! the value. If it fits neither word the expression is refused.
+//! the fields below, a bound on the value (`bound`). If it cannot be negative and fits the size, what
+//! is computed is the value. If it fits neither size the expression is refused.
 
 mod bound;
 mod emit;
@@ -243,7 +243,7 @@ fn saturated(node: &Node<'_>, value: Tree, width: &Tree) -> Result<Tree, LoadErr
 
 /// `left - right`, or 0 where that would be negative: as it is saturated from below anyway.
 fn floored(left: Tree, right: Tree) -> Tree {
-    let bits = left.bound(Size::Wide).map_or(128, |bound| bound.bits());
+    let bits = left.bound(Size::Wide).map_or(128, Bound::bits);
     let binary = |operator, left, right| Tree::Binary {
         operator,
         left: Box::new(left),
