@@ -190,6 +190,7 @@ impl Session for P4RuntimeSession {
     }
 
     async fn load_program(&self) -> Result<(), TargetError> {
+        self.delete_multicast_groups().await?;
         let pipeline = Pipeline {
             info: &self.program.info,
             device_config: self.program.device_config.to_vec(),
@@ -271,6 +272,25 @@ impl P4RuntimeSession {
             }),
             Role::Opening => None,
         }
+    }
+
+    /// Deletes the groups that the switch has. A load should clear them, but bmv2 1.15 forgets them
+    /// and keeps their copies: a group inserted again then makes every copy twice, and nobody can
+    /// read that back.
+    async fn delete_multicast_groups(&self) -> Result<(), TargetError> {
+        // A switch without a program has none to read; one that is gone refuses the load next.
+        let Ok(groups) = self.client.read_multicast_groups().await else {
+            return Ok(());
+        };
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let delete = |group| update_of(v1::update::Type::Delete, group);
+        let updates = groups.iter().map(delete).collect();
+        self.client
+            .write(updates)
+            .await
+            .map_err(|error| failed(&error))
     }
 
     /// Makes sure that the switch takes entries and gives them back. The entry is one that changes
