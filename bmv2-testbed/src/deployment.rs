@@ -152,6 +152,16 @@ pub enum DeploymentError {
     /// The topology.
     #[error(transparent)]
     Topology(#[from] TopologyError),
+    /// Not as many as there are hosts or replicas.
+    #[error("a deployment of this fabric and size has {valid} {what}, not {count}")]
+    Count {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there must be.
+        valid: usize,
+    },
     /// A setting of the links.
     #[error(transparent)]
     Link(#[from] link::LinkError),
@@ -168,12 +178,8 @@ pub enum DeploymentError {
 impl Deployment {
     /// Decides every address and port; writes nothing.
     pub fn plan(options: &Options) -> Result<Self, DeploymentError> {
-        match options.protocol {
-            ProtocolName::SpecPaxos => drop(Quorum::of(options.replicas)?),
-            ProtocolName::Unreplicated if options.replicas == 1 => {}
-            ProtocolName::Unreplicated => return Err(DeploymentError::OneServer(options.replicas)),
-        }
-        Mtu::new(options.mtu)?;
+        // Before anything is made that has as many parts.
+        Quorum::of(options.replicas)?;
         let hosts = options.replicas + 1;
         let namespaces = matches!(options.fabric, Fabric::Netns | Fabric::Bmv2);
         let bulk = match options.fabric {
@@ -212,7 +218,7 @@ impl Deployment {
             tunnels,
             unique: options.unique,
         };
-        deployment.topology()?;
+        deployment.check()?;
         Ok(deployment)
     }
 
@@ -257,7 +263,33 @@ impl Deployment {
                 deployment.schema
             )));
         }
+        deployment.check()?;
         Ok(deployment)
+    }
+
+    /// A file may have been written by anyone: what the code relies on is checked once, here.
+    fn check(&self) -> Result<(), DeploymentError> {
+        match self.protocol {
+            ProtocolName::SpecPaxos => drop(Quorum::of(self.replicas)?),
+            ProtocolName::Unreplicated if self.replicas == 1 => {}
+            ProtocolName::Unreplicated => return Err(DeploymentError::OneServer(self.replicas)),
+        }
+        Mtu::new(self.mtu)?;
+        let (hosts, replicas) = (self.replicas + 1, self.replicas);
+        let (tunnels, bulk) = match self.fabric {
+            Fabric::Embedded => (0, 0),
+            Fabric::Tunnel => (hosts, replicas),
+            Fabric::Netns | Fabric::Bmv2 => (0, replicas),
+        };
+        let tunnels = ("tunnels", self.tunnels.len(), tunnels);
+        let bulk = ("bulk addresses", self.bulk.len(), bulk);
+        for (what, count, valid) in [tunnels, bulk] {
+            if count != valid {
+                return Err(DeploymentError::Count { what, count, valid });
+            }
+        }
+        self.topology()?;
+        Ok(())
     }
 
     /// The controller's view: one switch, a host a port, one group.
@@ -362,4 +394,82 @@ fn free_tunnels(count: usize) -> Result<Vec<Tunnel>, DeploymentError> {
             switch: pair[1],
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn options(fabric: Fabric, replicas: usize, folder: &Path) -> Options {
+        Options {
+            fabric,
+            protocol: ProtocolName::SpecPaxos,
+            replicas,
+            mtu: 1_428,
+            round_shift: 8,
+            resp_port: 0,
+            folder: folder.into(),
+            unique: 7,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for fabric in [
+            Fabric::Embedded,
+            Fabric::Tunnel,
+            Fabric::Netns,
+            Fabric::Bmv2,
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let planned = Deployment::plan(&options(fabric, 5, folder.path())).unwrap();
+            planned.write().unwrap();
+            assert_eq!(
+                Deployment::read(&folder.path().join(FILE)).unwrap(),
+                planned
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_contradicts_itself_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let planned = Deployment::plan(&options(Fabric::Tunnel, 3, folder.path())).unwrap();
+        let error = |deployment: Deployment| {
+            deployment.write().unwrap();
+            Deployment::read(&folder.path().join(FILE))
+                .unwrap_err()
+                .to_string()
+        };
+        let few = Deployment {
+            tunnels: Vec::new(),
+            ..planned.clone()
+        };
+        assert!(error(few).ends_with("has 4 tunnels, not 0"));
+        let even = Deployment {
+            replicas: 4,
+            ..planned.clone()
+        };
+        assert!(error(even).contains("a group of 4 replicas is not possible"));
+        let huge = Deployment {
+            mtu: 65_000,
+            ..planned
+        };
+        assert!(error(huge).contains("valid are 576 to 9000"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_the_reader_panic(text in "[ -~]{0,200}", replicas in any::<usize>()) {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join(FILE);
+            fs::write(&file, &text).unwrap();
+            prop_assert!(Deployment::read(&file).is_err());
+            let planned = Deployment::plan(&options(Fabric::Netns, 3, folder.path())).unwrap();
+            Deployment { replicas, ..planned }.write().unwrap();
+            let read = Deployment::read(&file);
+            prop_assert_eq!(read.is_ok(), replicas == 3);
+        }
+    }
 }

@@ -13,12 +13,13 @@ use std::path::PathBuf;
     name = "downbeat",
     version,
     about,
+    subcommand_required = false,
     before_help = "Examples:\n  downbeat\n  downbeat up --fabric=tunnel --replicas=3\n"
 )]
 pub(crate) struct Cli {
     /// What to do; without a verb, `demo`.
     #[command(subcommand)]
-    pub(crate) verb: Option<Verb>,
+    pub(crate) verb: Verb,
     /// Print JSON, one object a line, instead of text.
     #[arg(long, global = true, env = "DOWNBEAT_JSON")]
     pub(crate) json: bool,
@@ -87,13 +88,6 @@ pub(crate) enum Verb {
         before_help = "Examples:\n  downbeat config\n  DOWNBEAT_REPLICAS=5 downbeat config\n"
     )]
     Config,
-}
-
-impl Default for Verb {
-    fn default() -> Self {
-        let demo = Cli::parse_from(["downbeat", "demo"]);
-        demo.verb.expect("demo was asked for")
-    }
 }
 
 /// Arguments of `demo`.

@@ -23,10 +23,15 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let file = settings::File::find()?;
-    let matches = settings::command(&file)?.get_matches();
+    let mut matches = settings::command(&file)?.get_matches();
+    if matches.subcommand().is_none() {
+        // No verb is the tour, with whatever was said besides.
+        let words = std::env::args_os().chain(["demo".into()]);
+        matches = settings::command(&file)?.get_matches_from(words);
+    }
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.exit())?;
     let output = output::Output::new(&cli);
-    match cli.verb.unwrap_or_default() {
+    match cli.verb {
         Verb::Demo(arguments) => cmd::demo::run(&arguments, output),
         Verb::Up(arguments) => cmd::up::run(&arguments, output),
         Verb::Down(arguments) => cmd::down::run(&arguments, output),
@@ -42,6 +47,6 @@ fn run() -> Result<(), Failure> {
             cmd::doctor::run(output);
             Ok(())
         }
-        Verb::Config => cmd::config::run(&file, &matches, output),
+        Verb::Config => cmd::config::run(&file, output),
     }
 }

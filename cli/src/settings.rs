@@ -166,7 +166,7 @@ mod tests {
         let file = File::parse(file).unwrap();
         let matches = command(&file).unwrap().get_matches_from(arguments);
         match Cli::from_arg_matches(&matches).unwrap().verb {
-            Some(crate::arguments::Verb::Demo(demo)) => demo.replicas,
+            crate::arguments::Verb::Demo(demo) => demo.replicas,
             other => panic!("{other:?}"),
         }
     }
@@ -181,6 +181,15 @@ mod tests {
             demo_replicas(file, &["downbeat", "demo", "--replicas=9"]),
             9
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_file_panic(text in "[ -~\n]{0,200}") {
+            if let Ok(file) = File::parse(&text) {
+                let _ = command(&file);
+            }
+        }
     }
 
     #[test]

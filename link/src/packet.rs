@@ -7,7 +7,7 @@
 //! batches by `batch`, whose source addresses carry that mark, and pnet's own ends are dropped.
 //!
 //! Known of Linux: a VLAN tag is taken off before we see the frame; a frame that an offload made
-//! longer than [`FRAME_LIMIT`](crate::FRAME_LIMIT) is dropped as oversize, and one whose checksum
+//! longer than [`FRAME_LIMIT`] is dropped as oversize, and one whose checksum
 //! was left to the hardware arrives with a wrong one (turn offloads off with `ethtool -K`).
 
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};

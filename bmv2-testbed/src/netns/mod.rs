@@ -4,7 +4,7 @@
 //! and gives every host interface the settings that stamped multicast needs. [`Bmv2`] starts
 //! `simple_switch_grpc` in the switch namespace. Any other program (a replica, our own switch, the
 //! controller) is started with [`Lab::command_in`] and [`Lab::spawn`]; a socket that lives in a
-//! namespace can also be had without a process of its own, through [`inside`].
+//! namespace can also be had without a process of its own, through [`inside()`].
 //!
 //! What it is not: no routes between switches, no rules, no P4Runtime. Those are the controller's.
 //!
@@ -12,7 +12,7 @@
 //! In the switch namespace. P4Runtime (and bmv2's Thrift, which listens on all addresses) is then
 //! reached over that namespace's own loopback and by nobody else; there is no management network
 //! and nothing is ever added to the machine's own namespace. A program outside gets a connection
-//! by opening it with [`inside`]: a socket stays in the namespace in which it was made, whoever
+//! by opening it with [`inside()`]: a socket stays in the namespace in which it was made, whoever
 //! uses it. Unix sockets with a path in the run folder pass between namespaces as they are.
 //!
 //! # Taking down

@@ -3,13 +3,13 @@
 use crate::failure::Failure;
 use crate::output::{Output, table};
 use crate::settings::{self, File};
-use clap::{Arg, ArgMatches};
+use clap::Arg;
 use serde_json::json;
 use std::env;
 
-/// Runs the verb. Flags given to `config` itself are none of another verb, so a value comes from
-/// the environment, the file, or the program.
-pub(crate) fn run(file: &File, _matches: &ArgMatches, output: Output) -> Result<(), Failure> {
+/// Runs the verb. Flags of another verb cannot be given here, so a value comes from the
+/// environment, the file, or the program.
+pub(crate) fn run(file: &File, output: Output) -> Result<(), Failure> {
     let command = settings::command(file)?;
     let mut rows = vec![["verb", "flag", "value", "from"].map(String::from).to_vec()];
     let mut settings = Vec::new();

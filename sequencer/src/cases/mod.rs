@@ -1,7 +1,7 @@
 //! Case files: packets in, packets out, in a text that a person can read and write.
 //!
 //! The same file is meant for any switch that runs the program: this crate's, bmv2 over P4Runtime.
-//! [`parse`] reads a file; [`run`] runs its cases on a [`Switch`]. Lines are
+//! [`parse()`] reads a file; [`run()`] runs its cases on a [`Switch`]. Lines are
 //!
 //! ```text
 //! # to the end of the line: a comment

@@ -6,7 +6,7 @@
 //! | [`Device`] | the switch with its program: what an update or a read means, and its code |
 //! | [`Core`] | both together without sockets, for the simulator |
 //! | [`control_queue`] | the way of jobs into the thread that owns the [`Device`] |
-//! | [`serve`] | gRPC around them |
+//! | [`serve()`] | gRPC around them |
 //!
 //! [`Arbitration`], [`Device`] and [`Core`] are pure: no socket, no clock, no thread. The live
 //! switch's packet thread owns its [`Device`] and runs the jobs of the queue between two batches of
