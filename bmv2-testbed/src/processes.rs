@@ -5,11 +5,10 @@
 
 use crate::deployment::{Deployment, DeploymentError, Fabric};
 use crate::lab;
-use crate::netns;
+use crate::netns::{self, ProcessIdentity};
 use crate::roles::{identity, replica_name, state_folder};
 use crate::status;
 use replica::driver::{StateError, StateFile};
-use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -105,18 +104,25 @@ pub struct Started {
 }
 
 impl Started {
-    /// Whether this very process still runs.
-    pub fn is_running(&self) -> bool {
-        start_time(self.pid) == Some(self.start_time)
+    fn new(name: &str, identity: ProcessIdentity) -> Self {
+        let ProcessIdentity { pid, start_time } = identity;
+        Self {
+            name: name.to_owned(),
+            pid,
+            start_time,
+        }
     }
 
-    fn signal(&self, signal: Signal) {
-        if self.is_running()
-            && let Some(pid) = Pid::from_raw(self.pid)
-        {
-            // It may end in this very moment: then there is nothing to do.
-            let _ = kill_process(pid, signal);
+    fn identity(&self) -> ProcessIdentity {
+        ProcessIdentity {
+            pid: self.pid,
+            start_time: self.start_time,
         }
+    }
+
+    /// Whether this very process still runs.
+    pub fn is_running(&self) -> bool {
+        self.identity().is_running()
     }
 }
 
@@ -190,17 +196,11 @@ impl Processes {
 
     /// Ends every process and takes away what was made for them.
     pub fn end(&mut self) {
-        let started: Vec<_> = self
-            .children
-            .iter()
-            .map(|(started, _)| started.clone())
-            .collect();
-        end_all(&started, &mut |name| {
-            self.children
-                .iter_mut()
-                .filter(|(started, _)| started.name == name)
-                .all(|(_, child)| matches!(child.try_wait(), Ok(Some(_)) | Err(_)))
-        });
+        end_in_reverse(self.children.iter().map(|(started, _)| started));
+        for (_, child) in &mut self.children {
+            // It has ended; only its exit status is still to be taken.
+            let _ = child.wait();
+        }
         self.children.clear();
         if let Some(lab) = self.lab.take() {
             // What could not be removed stays in the manifest for `down`.
@@ -251,15 +251,7 @@ impl Processes {
                 path,
                 source,
             })?;
-            let name = "s1".to_owned();
-            let netns::ProcessIdentity {
-                pid, start_time, ..
-            } = identity;
-            self.bmv2 = Some(Started {
-                name,
-                pid,
-                start_time,
-            });
+            self.bmv2 = Some(Started::new("s1", identity));
         }
         Ok(())
     }
@@ -297,15 +289,10 @@ impl Processes {
             .spawn()
             .map_err(error)?;
         let pid = i32::try_from(child.id()).expect("a pid is positive and small");
-        let start_time = start_time(pid).unwrap_or(0);
-        self.children.push((
-            Started {
-                name: name.to_owned(),
-                pid,
-                start_time,
-            },
-            child,
-        ));
+        // One that has ended already is found by `ended`.
+        let nobody = ProcessIdentity { pid, start_time: 0 };
+        let identity = ProcessIdentity::of(pid).unwrap_or(nobody);
+        self.children.push((Started::new(name, identity), child));
         self.write_list()
     }
 
@@ -406,7 +393,7 @@ pub fn started(folder: &Path) -> Result<Vec<Started>, ProcessError> {
 pub fn down(folder: &Path) -> Result<Vec<Started>, ProcessError> {
     let all = started(folder)?;
     let running: Vec<_> = all.into_iter().filter(Started::is_running).collect();
-    end_all(&running, &mut |_| false);
+    end_in_reverse(running.iter());
     lab::down(folder)?;
     let path = folder.join(FILE);
     fs::remove_file(&path).map_err(|source| ProcessError::Io {
@@ -417,37 +404,11 @@ pub fn down(folder: &Path) -> Result<Vec<Started>, ProcessError> {
     Ok(running)
 }
 
-/// Asks each process to end, in reverse order of their start; kills those that do not in time.
-/// `reaped` says whether a child of this process has ended and been waited for.
-fn end_all(started: &[Started], reaped: &mut dyn FnMut(&str) -> bool) {
-    for process in started.iter().rev() {
-        process.signal(Signal::TERM);
-    }
-    let deadline = Instant::now() + GRACE;
-    for process in started.iter().rev() {
-        while !reaped(&process.name) && process.is_running() && !is_zombie(process.pid) {
-            if Instant::now() >= deadline {
-                process.signal(Signal::KILL);
-            }
-            thread::park_timeout(LOOK_AGAIN);
-        }
-    }
-}
-
-/// Fields of `/proc/<pid>/stat` after the name, which may hold spaces and brackets itself.
-fn stat_fields(pid: i32) -> Option<Vec<String>> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = text.rsplit_once(") ")?;
-    Some(fields.split(' ').map(str::to_owned).collect())
-}
-
-/// Field 22 of `/proc/<pid>/stat`: when the process started.
-fn start_time(pid: i32) -> Option<u64> {
-    stat_fields(pid)?.get(19)?.parse().ok()
-}
-
-fn is_zombie(pid: i32) -> bool {
-    stat_fields(pid).is_none_or(|fields| fields[0] == "Z")
+/// Ends processes, the last started first; kills those that do not end in time.
+fn end_in_reverse<'a>(started: impl DoubleEndedIterator<Item = &'a Started>) {
+    let identities: Vec<_> = started.rev().map(Started::identity).collect();
+    // A process that cannot be ended is not ours to end.
+    let _ = netns::end_all(&identities, GRACE);
 }
 
 /// The last lines of a log.
@@ -465,11 +426,7 @@ mod tests {
     #[test]
     fn a_process_is_known_by_its_start_time_too() {
         let pid = i32::try_from(std::process::id()).unwrap();
-        let me = Started {
-            name: "me".into(),
-            pid,
-            start_time: start_time(pid).unwrap(),
-        };
+        let me = Started::new("me", ProcessIdentity::of(pid).unwrap());
         assert!(me.is_running());
         let other = Started {
             start_time: me.start_time + 1,

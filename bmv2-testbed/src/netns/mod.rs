@@ -43,5 +43,6 @@ pub use inside::inside;
 pub use lab::Lab;
 pub use plan::HostSpec;
 pub use preflight::{Missing, MissingThing};
+pub(crate) use process::end_all;
 pub use process::{Ending, Process, ProcessIdentity, TOKEN_VARIABLE};
 pub use removal::Removed;

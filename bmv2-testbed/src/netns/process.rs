@@ -111,7 +111,7 @@ impl Process {
 }
 
 /// Ends all of them at the same time; one result for each, in order.
-pub(super) fn end_all(
+pub(crate) fn end_all(
     processes: &[ProcessIdentity],
     patience: Duration,
 ) -> Vec<io::Result<Ending>> {

@@ -43,7 +43,9 @@ pub(crate) fn run(arguments: &UpArguments, output: Output) -> Result<(), Failure
         protocol: arguments.protocol.0,
         replicas: arguments.replicas,
         mtu: arguments.mtu + HEADERS,
-        round_shift: arguments.round_shift,
+        round_shift: arguments
+            .round_shift
+            .unwrap_or(if fabric == Fabric::Bmv2 { 12 } else { 8 }),
         resp_port: arguments.resp_port,
         folder: folder.clone(),
         unique: unique()?,
