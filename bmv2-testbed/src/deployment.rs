@@ -1,5 +1,6 @@
 //! What a deployment consists of and where each part is: one JSON file that every role reads.
 
+use crate::ports::FreePorts;
 use controller::topology::{Group as TopologyGroup, Topology, TopologyError};
 use link::{MacAddress, Mtu};
 use replica::Quorum;
@@ -7,7 +8,7 @@ use replica::driver::Group;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use wire::{GroupId, HostAddress, STAMP_PORT};
 
@@ -181,22 +182,32 @@ impl Deployment {
         // Before anything is made that has as many parts.
         Quorum::of(options.replicas)?;
         let hosts = options.replicas + 1;
+        let mut ports = FreePorts::new(options.unique);
         let namespaces = matches!(options.fabric, Fabric::Netns | Fabric::Bmv2);
         let bulk = match options.fabric {
             Fabric::Embedded => Vec::new(),
-            Fabric::Tunnel => free_tcp(options.replicas)?,
+            Fabric::Tunnel => {
+                let bulk = (0..options.replicas).map(|_| ports.tcp());
+                bulk.collect::<Result<_, _>>()
+                    .map_err(DeploymentError::NoPort)?
+            }
             Fabric::Netns | Fabric::Bmv2 => (0..options.replicas)
                 .map(|index| (host_ip(index), BULK_PORT).into())
                 .collect(),
         };
         let tunnels = match options.fabric {
-            Fabric::Tunnel => free_tunnels(hosts)?,
+            Fabric::Tunnel => {
+                let tunnels = (0..hosts).map(|_| free_tunnel(&mut ports));
+                tunnels
+                    .collect::<Result<_, _>>()
+                    .map_err(DeploymentError::NoPort)?
+            }
             _ => Vec::new(),
         };
         let p4runtime = if namespaces {
             SocketAddr::from(([127, 0, 0, 1], 9559))
         } else {
-            free_tcp(1)?[0]
+            ports.tcp().map_err(DeploymentError::NoPort)?
         };
         let resp = SocketAddr::from(([127, 0, 0, 1], options.resp_port));
         let deployment = Self {
@@ -209,7 +220,7 @@ impl Deployment {
             mtu: options.mtu,
             round_shift: options.round_shift,
             resp: if options.resp_port == 0 {
-                free_tcp(1)?[0]
+                ports.tcp().map_err(DeploymentError::NoPort)?
             } else {
                 resp
             },
@@ -364,36 +375,11 @@ pub fn host_mac(topology: &Topology, index: usize) -> MacAddress {
     bytes.parse().expect("the topology prints valid addresses")
 }
 
-fn free_tcp(count: usize) -> Result<Vec<SocketAddr>, DeploymentError> {
-    let bind = |_| TcpListener::bind("127.0.0.1:0");
-    let listeners: Result<Vec<_>, _> = (0..count).map(bind).collect();
-    let address = |listener: &TcpListener| listener.local_addr();
-    // All are held until all are chosen, so that they differ.
-    let addresses: Result<_, _> = listeners
-        .map_err(DeploymentError::NoPort)?
-        .iter()
-        .map(address)
-        .collect();
-    addresses.map_err(DeploymentError::NoPort)
-}
-
-fn free_tunnels(count: usize) -> Result<Vec<Tunnel>, DeploymentError> {
-    let bind = |_| UdpSocket::bind("127.0.0.1:0");
-    let sockets: Result<Vec<_>, _> = (0..2 * count).map(bind).collect();
-    let address = |socket: &UdpSocket| socket.local_addr();
-    let addresses: Result<Vec<_>, _> = sockets
-        .map_err(DeploymentError::NoPort)?
-        .iter()
-        .map(address)
-        .collect();
-    let addresses = addresses.map_err(DeploymentError::NoPort)?;
-    Ok(addresses
-        .chunks(2)
-        .map(|pair| Tunnel {
-            host: pair[0],
-            switch: pair[1],
-        })
-        .collect())
+fn free_tunnel(ports: &mut FreePorts) -> io::Result<Tunnel> {
+    Ok(Tunnel {
+        host: ports.udp()?,
+        switch: ports.udp()?,
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod deployment;
 pub mod embedded;
 pub mod lab;
 pub mod netns;
+mod ports;
 pub mod processes;
 pub mod roles;
 pub mod status;

@@ -11,7 +11,7 @@ use wire::ReplicaId;
 pub const BULK_LIMIT: usize = 256 << 20;
 
 /// Bulk messages that may wait for one replica.
-pub(super) const QUEUE_LIMIT: usize = 64;
+pub(super) const QUEUE_LIMIT: usize = 16;
 
 /// Sends bulk messages to the other replicas of a group.
 pub trait BulkSender: Send {

@@ -10,11 +10,16 @@
 use super::merge::Report;
 use super::{SpecPaxos, replica_at};
 use crate::protocol::Mode;
-use crate::quorum::ReplicaSet;
+use crate::quorum::{MAX_REPLICAS, ReplicaSet};
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
 use wire::message::{DoViewChange, Entries, FetchLog, InView, Message, StartView, StartViewChange};
 use wire::{ReplicaId, SlotNumber, Tick, ViewNumber};
+
+/// Logs go by the reliable channel: they are sent again only after this many repetitions of the
+/// small messages. On a slow fabric, logs sent at every repetition would fill the channel with
+/// copies of themselves, so that no view change ever ended.
+const RESENDS_BEFORE_LOGS: u32 = 2;
 
 /// A failed view change doubles the next one's timeout at most this often.
 const BACKOFF_MAX: u32 = 5;
@@ -32,8 +37,12 @@ pub(super) struct Change {
     in_view: ReplicaSet,
     /// Leader, normal: the last slot of the log that the view began with.
     pub(super) start: SlotNumber,
+    /// Leader, normal: from when on START-VIEW may be sent to a replica again.
+    start_again_at: [Tick; MAX_REPLICAS],
     /// Views tried since the last one that began.
     failures: u32,
+    /// How often this view's messages were sent again.
+    resends: u32,
     resend_at: Tick,
     give_up_at: Tick,
 }
@@ -120,7 +129,7 @@ impl<S: StateMachine> SpecPaxos<S> {
                 self.change.stopped.insert(message.replica);
                 self.report_if_enough_stopped(now, out);
             }
-            Mode::Normal if self.is_leader() => self.send_start_view(message.replica, out),
+            Mode::Normal if self.is_leader() => self.repeat_start_view(now, message.replica, out),
             Mode::Normal | Mode::Recovering => {}
         }
     }
@@ -188,7 +197,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             self.change_view(now, message.view, out);
         }
         if self.mode == Mode::Normal {
-            self.send_start_view(message.replica, out);
+            self.repeat_start_view(now, message.replica, out);
             return;
         }
         // Who reports has stopped; its START-VIEW-CHANGE may have been lost.
@@ -232,6 +241,8 @@ impl<S: StateMachine> SpecPaxos<S> {
         self.change.in_view = ReplicaSet::default();
         self.change.in_view.insert(self.config.me);
         self.change.start = self.history.log().last();
+        let again = now.plus_us(self.config.timers.resend_us << RESENDS_BEFORE_LOGS);
+        self.change.start_again_at = [again; MAX_REPLICAS];
         for index in 0..self.n() {
             let to = replica_at(index);
             if to != self.config.me {
@@ -239,6 +250,16 @@ impl<S: StateMachine> SpecPaxos<S> {
             }
         }
         self.commit_start_if_enough(now, out);
+    }
+
+    /// Leader, normal: a replica has not seen START-VIEW. It is on its way by the reliable channel
+    /// unless it was sent a while ago.
+    fn repeat_start_view(&mut self, now: Tick, to: ReplicaId, out: &mut Effects) {
+        let again = &mut self.change.start_again_at[usize::from(to.0)];
+        if now >= *again {
+            *again = now.plus_us(self.config.timers.resend_us << RESENDS_BEFORE_LOGS);
+            self.send_start_view(to, out);
+        }
     }
 
     /// Leader, normal: sends what the view began with, above what the receiver has committed.
@@ -324,12 +345,16 @@ impl<S: StateMachine> SpecPaxos<S> {
         if now >= self.change.give_up_at {
             self.reconcile(now, out);
         } else if now >= self.change.resend_at {
-            self.change.resend_at = now.plus_us(self.config.timers.resend_us);
+            self.change.resends += 1;
+            let wait = self.config.timers.resend_us << self.change.resends.min(BACKOFF_MAX);
+            self.change.resend_at = now.plus_us(wait);
             self.say_stopped(out);
-            if self.change.reported && !self.is_leader() {
-                self.send_report(out);
+            if self.change.resends >= RESENDS_BEFORE_LOGS {
+                if self.change.reported && !self.is_leader() {
+                    self.send_report(out);
+                }
+                self.ask_for_pending(out);
             }
-            self.ask_for_pending(out);
         }
     }
 }
