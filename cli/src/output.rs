@@ -1,6 +1,7 @@
 //! How results are printed: data on standard output, talk on standard error.
 
 use crate::arguments::Cli;
+use bench::table::{Column, Table};
 use serde_json::Value;
 use std::io::{self, IsTerminal, Write};
 
@@ -62,27 +63,14 @@ impl Output {
 
 /// Rows with aligned columns; the first row is the head.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
+    let [head, rows @ ..] = rows else {
+        return String::new();
     };
-    let widths: Vec<_> = (0..columns)
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
-    let mut text = String::new();
+    let mut table = Table::new(head.iter().map(|header| Column::text(header)).collect());
     for row in rows {
-        let cells: Vec<_> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
+        table.row(row.clone());
     }
-    text
+    table.to_string()
 }
 
 /// A closed pipe is the reader's business: `downbeat status | head -1` is no error.
