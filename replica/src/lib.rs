@@ -9,6 +9,7 @@
 //! - [`spec_paxos`]: Speculative Paxos (NSDI'15), split by phase
 //! - [`unreplicated`]: one server, the ceiling that everything is compared with
 //! - [`history`], [`client_table`], [`quorum`]: what protocols share
+//! - [`mutant`]: deliberate breaks, for tests of the checkers
 //! - `driver` (feature): gives a core sockets, time, a bulk channel and a place to persist
 #![no_std]
 
@@ -21,6 +22,7 @@ pub mod client_table;
 pub mod driver;
 pub mod effects;
 pub mod history;
+pub mod mutant;
 pub mod protocol;
 pub mod quorum;
 pub mod spec_paxos;
@@ -28,6 +30,7 @@ pub mod state_machine;
 pub mod unreplicated;
 
 pub use effects::{Effect, Effects, Persistent};
+pub use mutant::Mutant;
 pub use protocol::{Counters, Mode, Protocol, Status};
 pub use quorum::Quorum;
 pub use state_machine::{RestoreError, Stamp, StateMachine};

@@ -58,6 +58,8 @@ pub struct Status {
     pub replica: ReplicaId,
     /// What it is doing.
     pub mode: Mode,
+    /// Whether the leader orders in the view that it is in, or was in last.
+    pub degraded: bool,
     /// Its view.
     pub view: ViewNumber,
     /// The newest slot executed.
@@ -91,6 +93,20 @@ pub struct Counters {
     pub stale: u64,
     /// Requests answered from the log.
     pub resent: u64,
+    /// Requests dropped because too much waited for a commit.
+    pub throttled: u64,
+    /// Packets of the group that came twice.
+    pub copies: u64,
+    /// Packets of the group that were missing and came from a peer.
+    pub gaps_filled: u64,
+    /// Times that a replica went on without a missing packet.
+    pub gaps_given_up: u64,
+    /// Views entered in which the leader orders.
+    pub degraded_views: u64,
+    /// Snapshots sent to replicas that were too far behind for the log.
+    pub snapshots_sent: u64,
+    /// Snapshots installed.
+    pub snapshots_installed: u64,
     /// Messages that no correct replica sends.
     pub rejected: u64,
 }

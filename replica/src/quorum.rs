@@ -73,6 +73,15 @@ impl ReplicaSet {
         new
     }
 
+    /// Takes a replica out; returns whether it was in.
+    pub fn remove(&mut self, replica: ReplicaId) -> bool {
+        let was_in = self.contains(replica);
+        if was_in {
+            self.0 &= !(1_u16 << replica.0);
+        }
+        was_in
+    }
+
     /// Whether the replica is in the set.
     pub fn contains(self, replica: ReplicaId) -> bool {
         usize::from(replica.0) < MAX_REPLICAS && self.0 & (1_u16 << replica.0) != 0

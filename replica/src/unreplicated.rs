@@ -3,7 +3,7 @@
 //! Requests are executed as they come; every reply is final.
 
 use crate::client_table::Freshness;
-use crate::history::{History, Origin, StoredRequest};
+use crate::history::{Bounds, History, Origin, RequestRef};
 use crate::protocol::{Counters, Mode, Protocol, Status};
 use crate::{Effects, StateMachine};
 use wire::message::{Message, Reply};
@@ -19,7 +19,11 @@ pub struct Unreplicated<S: StateMachine> {
 impl<S: StateMachine> Unreplicated<S> {
     /// A server of `machine` that keeps `retained_bytes` of old requests for retransmissions.
     pub fn new(machine: S, stamps: bool, retained_bytes: usize) -> Self {
-        let history = History::new(machine, stamps, retained_bytes);
+        let bounds = Bounds {
+            retained_bytes,
+            ..Bounds::default()
+        };
+        let history = History::new(machine, stamps, bounds);
         Self {
             history,
             stamps,
@@ -39,7 +43,7 @@ impl<S: StateMachine> Unreplicated<S> {
             slot,
             hash: entry.hash,
             committed: true,
-            result: &entry.result,
+            result: entry.result,
         };
         out.reply(entry.request.reply_to, &Message::Reply(reply));
     }
@@ -69,7 +73,7 @@ impl<S: StateMachine> Protocol for Unreplicated<S> {
             }
             Freshness::New => {
                 let origin = stamp.map(Origin::of).unwrap_or_default();
-                let request = StoredRequest::new(origin, &request);
+                let request = RequestRef::new(origin, &request);
                 let slot = self.history.append(ViewNumber::ZERO, request);
                 self.counters.executed += 1;
                 self.reply(slot, out);
@@ -89,6 +93,7 @@ impl<S: StateMachine> Protocol for Unreplicated<S> {
         Status {
             replica: ReplicaId::ZERO,
             mode: Mode::Normal,
+            degraded: false,
             view: ViewNumber::ZERO,
             last_speculative: log.last(),
             last_committed: log.last_committed(),

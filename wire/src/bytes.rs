@@ -101,6 +101,17 @@ impl<'a> Reader<'a> {
         Ok(u64::from_be_bytes(self.array(what)?))
     }
 
+    pub(crate) fn flag(&mut self, what: &'static str) -> Result<bool, WireError> {
+        match self.u8(what)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(WireError::UnknownValue {
+                what,
+                value: other.into(),
+            }),
+        }
+    }
+
     /// A slice preceded by its length in 32 bits.
     pub(crate) fn counted(&mut self, what: &'static str) -> Result<&'a [u8], WireError> {
         let len = self.u32(what)?;

@@ -1,6 +1,6 @@
 //! One line per packet for people: stamp, then message, in the words of the papers.
 
-use crate::message::{Reply, Request, Wants};
+use crate::message::{Body, Reply, Request, Wants};
 use crate::{Message, Sender, StampHeader};
 use core::fmt;
 
@@ -68,8 +68,13 @@ impl fmt::Display for Text<'_> {
             Message::StartViewChange(_)
             | Message::DoViewChange(_)
             | Message::StartView(_)
-            | Message::FetchLog(_)
-            | Message::Log(_) => view_change(f, self.0),
+            | Message::Prepare(_) => view_change(f, self.0),
+            Message::FetchLog(_)
+            | Message::Log(_)
+            | Message::Recover(_)
+            | Message::FetchPackets(_)
+            | Message::Packet(_)
+            | Message::Snapshot(_) => transfer(f, self.0),
         }
     }
 }
@@ -103,30 +108,53 @@ fn reply(f: &mut fmt::Formatter<'_>, m: &Reply<'_>) -> fmt::Result {
     )
 }
 
+fn degraded(degraded: bool) -> &'static str {
+    if degraded { " degraded" } else { "" }
+}
+
 fn view_change(f: &mut fmt::Formatter<'_>, message: &Message<'_>) -> fmt::Result {
     match message {
         Message::StartViewChange(m) => write!(
             f,
-            "START-VIEW-CHANGE from {} view {} committed {}",
-            m.replica, m.view, m.committed
+            "START-VIEW-CHANGE from {} view {}{} committed {}",
+            m.replica,
+            m.view,
+            degraded(m.degraded),
+            m.committed
         ),
         Message::DoViewChange(m) => write!(
             f,
-            "DO-VIEW-CHANGE from {} view {} last normal {} committed {} {} entries",
+            "DO-VIEW-CHANGE from {} view {} last normal {}{} committed {} {} entries",
             m.replica,
             m.view,
             m.last_normal_view,
+            degraded(m.degraded),
             m.committed,
             m.entries.len()
         ),
         Message::StartView(m) => write!(
             f,
-            "START-VIEW view {} base {} committed {} {} entries",
+            "START-VIEW view {}{} base {} committed {} {} entries",
+            m.view,
+            degraded(m.degraded),
+            m.base,
+            m.committed,
+            m.entries.len()
+        ),
+        Message::Prepare(m) => write!(
+            f,
+            "PREPARE view {} base {} committed {} {} entries",
             m.view,
             m.base,
             m.committed,
             m.entries.len()
         ),
+        _ => Ok(()),
+    }
+}
+
+fn transfer(f: &mut fmt::Formatter<'_>, message: &Message<'_>) -> fmt::Result {
+    match message {
         Message::FetchLog(m) => {
             write!(
                 f,
@@ -136,11 +164,46 @@ fn view_change(f: &mut fmt::Formatter<'_>, message: &Message<'_>) -> fmt::Result
         }
         Message::Log(m) => write!(
             f,
-            "LOG from {} view {} base {} {} entries",
+            "LOG from {} view {} base {} committed {} {} entries",
             m.replica,
             m.view,
             m.base,
+            m.committed,
             m.entries.len()
+        ),
+        Message::Recover(m) => write!(
+            f,
+            "RECOVER from {} life {} above view {}",
+            m.replica, m.incarnation, m.view
+        ),
+        Message::FetchPackets(m) => write!(
+            f,
+            "FETCH-PACKETS from {} epoch {} seq {} and {} more",
+            m.replica,
+            m.epoch,
+            m.first,
+            m.count.saturating_sub(1)
+        ),
+        Message::Packet(m) => {
+            write!(
+                f,
+                "PACKET from {} epoch {} seq {} ",
+                m.replica, m.epoch, m.sequence
+            )?;
+            match &m.body {
+                Body::Absent => f.write_str("absent"),
+                Body::Other => f.write_str("not a request"),
+                Body::Request(m) => request(f, m),
+            }
+        }
+        Message::Snapshot(m) => write!(
+            f,
+            "SNAPSHOT from {} view {} slot {} hash {} {} bytes",
+            m.replica,
+            m.view,
+            m.slot,
+            m.hash,
+            m.state.len()
         ),
         _ => Ok(()),
     }

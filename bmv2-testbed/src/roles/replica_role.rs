@@ -7,7 +7,7 @@ use apps::kv::Kv;
 use link::{Clock, Endpoint, Inbox, Node, StopFlag};
 use replica::driver::{Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk};
 use replica::history::DEFAULT_RETAINED_BYTES;
-use replica::spec_paxos::{Config, SpecPaxos};
+use replica::spec_paxos::{self, Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
 use serde_json::json;
 use std::path::PathBuf;
@@ -40,7 +40,13 @@ pub fn replica_node(
             let config = Config::new(me, deployment.quorum());
             let core = match boot {
                 Boot::First => SpecPaxos::format(config, machine, now),
-                Boot::Again(persisted) => SpecPaxos::restart(config, machine, now, persisted),
+                Boot::Again { persistent, starts } => {
+                    let boot = spec_paxos::Boot {
+                        persisted: Some(persistent),
+                        incarnation: starts,
+                    };
+                    SpecPaxos::restart(config, machine, now, boot)
+                }
             };
             let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
             Ok((Box::new(node), handle))

@@ -1,4 +1,4 @@
-//! What a replica keeps on disk: who it is, whether it has run before, which view it promised.
+//! What a replica keeps on disk: who it is, how often it has started, which view it promised.
 //!
 //! The log is not kept, so a replica that has run before comes back `recovering`. A first boot
 //! is an explicit act, `format`: an empty folder is a lost disk, not a new replica.
@@ -12,6 +12,7 @@ use std::string::String;
 use wire::{GroupId, ReplicaId, ViewNumber};
 
 const FILE: &str = "replica.json";
+const SCHEMA: u64 = 2;
 
 /// Whose state a folder holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,12 @@ pub enum Boot {
     /// The first since `format`.
     First,
     /// Not the first.
-    Again(Persistent),
+    Again {
+        /// What survived.
+        persistent: Persistent,
+        /// How often the replica has started before.
+        starts: u64,
+    },
 }
 
 /// Why a replica's state cannot be used.
@@ -87,6 +93,7 @@ pub enum StateError {
 pub struct StateFile {
     folder: PathBuf,
     identity: Identity,
+    starts: u64,
 }
 
 impl StateFile {
@@ -99,12 +106,12 @@ impl StateFile {
                 found,
             });
         }
-        write(folder, identity, false, Persistent::default())
+        write(folder, identity, 0, Persistent::default())
     }
 
     /// Opens a formatted folder for this boot; from now on the replica has run before.
     pub fn open(folder: &Path, identity: Identity) -> Result<(Self, Boot), StateError> {
-        let Some((found, started, persistent)) = read(folder)? else {
+        let Some((found, starts, persistent)) = read(folder)? else {
             return Err(StateError::NotFormatted {
                 path: folder.into(),
             });
@@ -116,16 +123,16 @@ impl StateFile {
                 wanted: identity,
             });
         }
-        write(folder, &identity, true, persistent)?;
-        let boot = if started {
-            Boot::Again(persistent)
-        } else {
-            Boot::First
+        write(folder, &identity, starts + 1, persistent)?;
+        let boot = match starts {
+            0 => Boot::First,
+            _ => Boot::Again { persistent, starts },
         };
         Ok((
             Self {
                 folder: folder.into(),
                 identity,
+                starts: starts + 1,
             },
             boot,
         ))
@@ -133,7 +140,7 @@ impl StateFile {
 
     /// Returns once `persistent` would survive a crash of the machine.
     pub fn persist(&self, persistent: Persistent) -> Result<(), StateError> {
-        write(&self.folder, &self.identity, true, persistent)
+        write(&self.folder, &self.identity, self.starts, persistent)
     }
 }
 
@@ -145,7 +152,7 @@ fn io_error(operation: &'static str, path: &Path, source: io::Error) -> StateErr
     }
 }
 
-fn read(folder: &Path) -> Result<Option<(Identity, bool, Persistent)>, StateError> {
+fn read(folder: &Path) -> Result<Option<(Identity, u64, Persistent)>, StateError> {
     let path = folder.join(FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -166,9 +173,9 @@ fn read(folder: &Path) -> Result<Option<(Identity, bool, Persistent)>, StateErro
             malformed(&reason)
         })
     };
-    if number("schema")? != 1 {
+    if number("schema")? != SCHEMA {
         return Err(malformed(
-            "`schema` is not 1, the only one this version reads",
+            "`schema` is not 2, the only one this version reads",
         ));
     }
     let identity = Identity {
@@ -184,30 +191,27 @@ fn read(folder: &Path) -> Result<Option<(Identity, bool, Persistent)>, StateErro
             .ok_or_else(|| malformed("`protocol` is missing or not a string"))?
             .into(),
     };
-    let started = value
-        .get("started")
-        .and_then(Value::as_bool)
-        .ok_or_else(|| malformed("`started` is missing or not true or false"))?;
+    let starts = number("starts")?;
     let persistent = Persistent {
         view: ViewNumber(number("view")?),
         last_normal_view: ViewNumber(number("last_normal_view")?),
     };
-    Ok(Some((identity, started, persistent)))
+    Ok(Some((identity, starts, persistent)))
 }
 
 /// Writes a new file beside the old one and puts it in its place: a crash leaves one or the other.
 fn write(
     folder: &Path,
     identity: &Identity,
-    started: bool,
+    starts: u64,
     persistent: Persistent,
 ) -> Result<(), StateError> {
     let text = json!({
-        "schema": 1,
+        "schema": SCHEMA,
         "group": identity.group.0,
         "replica": identity.replica.0,
         "protocol": identity.protocol,
-        "started": started,
+        "starts": starts,
         "view": persistent.view.0,
         "last_normal_view": persistent.last_normal_view.0,
     });
@@ -248,7 +252,11 @@ mod tests {
             last_normal_view: ViewNumber(4),
         };
         state.persist(promised).unwrap();
-        assert_eq!(open().unwrap().1, Boot::Again(promised));
+        let again = Boot::Again {
+            persistent: promised,
+            starts: 1,
+        };
+        assert_eq!(open().unwrap().1, again);
         let again = StateFile::format(folder.path(), &identity(0));
         assert!(matches!(again, Err(StateError::Formatted { .. })));
     }
@@ -268,13 +276,13 @@ mod tests {
         for (text, reason) in [
             ("", "EOF"),
             ("{}", "`schema` is missing"),
-            (r#"{"schema":2}"#, "`schema` is not 1"),
+            (r#"{"schema":1}"#, "`schema` is not 2"),
             (
-                r#"{"schema":1,"group":4294967296}"#,
+                r#"{"schema":2,"group":4294967296}"#,
                 "`group` is over 32 bits",
             ),
             (
-                r#"{"schema":1,"group":1,"replica":0,"protocol":7}"#,
+                r#"{"schema":2,"group":1,"replica":0,"protocol":7}"#,
                 "`protocol` is missing",
             ),
         ] {

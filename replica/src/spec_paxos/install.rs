@@ -4,20 +4,21 @@
 use super::SpecPaxos;
 use super::merge::{Merged, merge};
 use crate::client_table::Freshness;
-use crate::history::{StoredRequest, chain};
+use crate::history::StoredRequest;
+use crate::mutant::Mutant;
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
-use wire::message::{Entries, FetchLog, Log, Message, StartView};
+use wire::message::{Entries, Incarnations, StartView};
 use wire::{ReplicaId, SlotNumber, SummaryHash, Tick, ViewNumber};
-
-/// At most this many entries go into one LOG message.
-const LOG_ENTRIES_MAX: usize = 65_536;
 
 /// A view's log that cannot be installed before the entries below it are here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PendingStart {
     view: ViewNumber,
+    degraded: bool,
+    /// Whom the view was started for.
+    incarnations: Incarnations,
     base: SlotNumber,
     base_hash: SummaryHash,
     committed: SlotNumber,
@@ -30,16 +31,22 @@ pub(super) struct PendingStart {
 
 impl<S: StateMachine> SpecPaxos<S> {
     /// Leader with f+1 reports: merges, and installs as soon as it holds the committed prefix.
-    pub(super) fn begin_view(&mut self, now: Tick, out: &mut Effects) {
+    pub(super) fn begin_view(&mut self, now: Tick, degraded: bool, out: &mut Effects) {
         let Merged {
             committed,
             committed_hash,
             holder,
             agreed,
             leftovers,
-        } = merge(self.config.quorum, &self.change.reports);
+        } = merge(self.config.quorum, self.config.mutant, &self.change.reports);
+        let mut incarnations = Incarnations::unknown(self.n());
+        for report in &self.change.reports {
+            incarnations.merge(&report.incarnations);
+        }
         let start = PendingStart {
             view: self.view,
+            degraded,
+            incarnations,
             base: committed,
             base_hash: committed_hash,
             committed,
@@ -53,16 +60,27 @@ impl<S: StateMachine> SpecPaxos<S> {
     pub(super) fn on_start_view(&mut self, now: Tick, message: &StartView<'_>, out: &mut Effects) {
         let leader = self.leader_of(message.view);
         let installed = self.mode == Mode::Normal && message.view == self.view;
-        if message.view < self.view || installed || leader == self.config.me {
+        let again = installed && self.config.breaks(Mutant::OldStartView);
+        if message.view < self.view || (installed && !again) || leader == self.config.me {
+            return;
+        }
+        if self.mode == Mode::Recovering
+            && !self.is_started_for_me(message.view, &message.incarnations)
+        {
             return;
         }
         self.hear(leader, now);
         let entries = owned(&message.entries);
-        if message.view > self.view {
-            self.promise(now, message.view, out);
+        if self.mode == Mode::Recovering {
+            self.view = message.view;
+            self.pending_start = None;
+        } else if message.view > self.view {
+            self.promise(now, message.view, message.degraded, out);
         }
         let start = PendingStart {
             view: message.view,
+            degraded: message.degraded,
+            incarnations: message.incarnations,
             base: message.base,
             base_hash: message.base_hash,
             committed: message.committed,
@@ -73,7 +91,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         self.start_or_wait(now, start, out);
     }
 
-    fn start_or_wait(&mut self, now: Tick, start: PendingStart, out: &mut Effects) {
+    pub(super) fn start_or_wait(&mut self, now: Tick, start: PendingStart, out: &mut Effects) {
         assert_eq!(start.view, self.view);
         let log = self.history.log();
         let covered = start.base <= log.last_committed();
@@ -87,84 +105,9 @@ impl<S: StateMachine> SpecPaxos<S> {
 
     /// Asks for the committed entries that the view's log stands on.
     pub(super) fn ask_for_pending(&self, out: &mut Effects) {
-        let Some(pending) = &self.pending_start else {
-            return;
-        };
-        let fetch = FetchLog {
-            view: self.view,
-            replica: self.config.me,
-            from: self.history.log().last_committed(),
-            to: pending.base,
-        };
-        out.send(pending.holder, &Message::FetchLog(fetch));
-    }
-
-    pub(super) fn on_fetch_log(&self, fetch: FetchLog, out: &mut Effects) {
-        let log = self.history.log();
-        let base = fetch.from.max(log.base());
-        let to = fetch.to.min(log.last_committed());
-        if base > to {
-            return;
+        if let Some(pending) = &self.pending_start {
+            self.fetch_log(pending.holder, pending.base, out);
         }
-        let mut storage = Vec::new();
-        let entries = log
-            .above(base)
-            .take_while(|(slot, _)| *slot <= to)
-            .take(LOG_ENTRIES_MAX)
-            .map(|(_, e)| e.request.as_entry(e.view, e.hash));
-        let answer = Log {
-            view: fetch.view,
-            replica: self.config.me,
-            base,
-            base_hash: log.hash_at(base).expect("at or above the log's base"),
-            entries: Entries::encode(entries, &mut storage),
-        };
-        out.send(fetch.replica, &Message::Log(answer));
-    }
-
-    pub(super) fn on_log(&mut self, now: Tick, message: &Log<'_>, out: &mut Effects) {
-        let committed = self.history.log().last_committed();
-        if message.view != self.view {
-            return;
-        }
-        if message.base > committed {
-            // The others have dropped what this replica lacks: without a snapshot it cannot
-            // catch up, and must not keep the group from moving on.
-            self.mode = Mode::Recovering;
-            return;
-        }
-        let entries = owned(&message.entries);
-        let (base, entries) = self.above_committed(message.base, entries);
-        if base == committed && self.chain_holds(base, &entries) {
-            self.adopt_committed(base, entries);
-        } else {
-            self.counters.rejected += 1;
-        }
-        match self.mode {
-            Mode::Normal => self.after_catching_up(now, out),
-            Mode::Reconciling => {
-                if let Some(pending) = self.pending_start.take() {
-                    self.start_or_wait(now, pending, out);
-                }
-            }
-            Mode::Recovering => {}
-        }
-    }
-
-    /// Takes over entries above the own committed prefix that are committed elsewhere.
-    ///
-    /// What stands on the same prefix stays, even beyond `entries`: it may be a vote that
-    /// completed a request. What contradicts a committed entry cannot have completed one, for a
-    /// superquorum holds the other, so undoing it forgets no vote that counts.
-    fn adopt_committed(&mut self, base: SlotNumber, entries: Vec<(SummaryHash, StoredRequest)>) {
-        let Some((last_hash, _)) = entries.last() else {
-            return;
-        };
-        let end = SlotNumber(base.0 + entries.len() as u64);
-        if self.history.log().hash_at(end) != Some(*last_hash) {
-            self.replace_above(base, entries);
-        }
-        self.history.commit(end);
     }
 
     /// Makes the view's log this replica's own and goes on in the new view.
@@ -174,6 +117,8 @@ impl<S: StateMachine> SpecPaxos<S> {
             committed,
             entries,
             leftovers,
+            degraded,
+            incarnations,
             ..
         } = start;
         let (base, entries) = self.above_committed(base, entries);
@@ -189,21 +134,20 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
         let leads = self.is_leader();
         let kept = self.replace_above(base, entries);
-        for request in leftovers {
-            // Once each, against the client table at this very prefix: a truncated log may
-            // hold again what the prefix already has.
-            if self.history.freshness(request.client, request.number) == Freshness::New {
-                self.history.append(self.view, request);
-                self.counters.executed += 1;
-            }
-        }
+        self.append_leftovers(leftovers);
         let last = self.history.log().last();
+        self.view_start = last;
+        self.degraded = degraded;
+        self.incarnations.merge(&incarnations);
+        self.view_incarnations = incarnations;
         self.become_normal(now, out);
         if committed > self.history.log().last_committed() {
             self.history.commit(committed.min(last));
         }
-        for slot in kept.0 + 1..=last.0 {
-            self.reply(SlotNumber(slot), out);
+        if !degraded {
+            for slot in kept.0 + 1..=last.0 {
+                self.reply(SlotNumber(slot), out);
+            }
         }
         if leads {
             self.lead_view(now, out);
@@ -213,11 +157,23 @@ impl<S: StateMachine> SpecPaxos<S> {
         self.replay_deferred(now, out);
     }
 
+    /// Once each, against the client table at this very prefix: a truncated log may hold again
+    /// what the prefix already has.
+    fn append_leftovers(&mut self, leftovers: Vec<StoredRequest>) {
+        for request in leftovers {
+            let new = self.history.freshness(request.client, request.number) == Freshness::New;
+            if new || self.config.breaks(Mutant::MergeDuplicates) {
+                self.history.append(self.view, request.as_ref());
+                self.counters.executed += 1;
+            }
+        }
+    }
+
     /// Leaves out the entries that are committed here already.
     ///
     /// Panics if they are others than the ones committed here: then two replicas have committed
     /// different logs, and going on would only hide it.
-    fn above_committed(
+    pub(super) fn above_committed(
         &self,
         base: SlotNumber,
         mut entries: Vec<(SummaryHash, StoredRequest)>,
@@ -229,7 +185,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
         let covered = usize::try_from(committed.0 - base.0).unwrap_or(usize::MAX);
         if entries.len() < covered {
-            return (base, Vec::new());
+            return (committed, Vec::new());
         }
         let slots = (base.0 + 1..).map(SlotNumber);
         for (slot, (hash, _)) in slots.zip(entries.drain(..covered)) {
@@ -244,7 +200,11 @@ impl<S: StateMachine> SpecPaxos<S> {
     }
 
     /// Whether each hash of `entries` above `base` follows from the one before.
-    fn chain_holds(&self, base: SlotNumber, entries: &[(SummaryHash, StoredRequest)]) -> bool {
+    pub(super) fn chain_holds(
+        &self,
+        base: SlotNumber,
+        entries: &[(SummaryHash, StoredRequest)],
+    ) -> bool {
         let log = self.history.log();
         let Some(mut before) = log.hash_at(base) else {
             return false;
@@ -254,14 +214,14 @@ impl<S: StateMachine> SpecPaxos<S> {
             .map_or_else(|| log.base_time(), |entry| entry.time);
         entries.iter().all(|(hash, request)| {
             time = time.max(request.origin.time);
-            before = chain(before, time, request);
+            before = self.history.chain(before, time, request.as_ref());
             before == *hash
         })
     }
 
     /// Makes the log above `base` be `entries`; returns the last slot that could stay. What is
     /// undone is deferred, so that requests which are not among `entries` get another try.
-    fn replace_above(
+    pub(super) fn replace_above(
         &mut self,
         base: SlotNumber,
         entries: Vec<(SummaryHash, StoredRequest)>,
@@ -280,7 +240,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             self.defer(request);
         }
         for (hash, request) in entries.into_iter().skip(same) {
-            self.history.append(self.view, request);
+            self.history.append(self.view, request.as_ref());
             self.counters.executed += 1;
             assert_eq!(
                 self.history.log().last_hash(),
@@ -292,7 +252,8 @@ impl<S: StateMachine> SpecPaxos<S> {
     }
 }
 
-fn owned(entries: &Entries<'_>) -> Vec<(SummaryHash, StoredRequest)> {
+/// Entries of a message as values that outlive it.
+pub(super) fn owned(entries: &Entries<'_>) -> Vec<(SummaryHash, StoredRequest)> {
     entries
         .iter()
         .map(|entry| (entry.hash, StoredRequest::from_entry(&entry)))

@@ -4,11 +4,15 @@
 //! committed prefix among them. (c) Slot by slot, a value on the same prefix with enough votes
 //! stays: a superquorum may have completed it, and of any f+1 reports at least ⌈f/2⌉+1 were in
 //! that superquorum. (d) Other requests follow, once each; this is for liveness only.
+//!
+//! If the newest installed view was degraded, (c) and (d) do not apply: f+1 logs hold what was
+//! committed, each is a prefix of the leader's, so the longest is taken as it is.
 
 use crate::history::StoredRequest;
+use crate::mutant::Mutant;
 use crate::quorum::Quorum;
 use alloc::vec::Vec;
-use wire::message::DoViewChange;
+use wire::message::{DoViewChange, Incarnations};
 use wire::{ReplicaId, SlotNumber, SummaryHash, ViewNumber};
 
 /// A frozen log as its replica reported it.
@@ -16,6 +20,10 @@ use wire::{ReplicaId, SlotNumber, SummaryHash, ViewNumber};
 pub(super) struct Report {
     pub(super) replica: ReplicaId,
     pub(super) last_normal_view: ViewNumber,
+    /// Whether that view was degraded.
+    pub(super) degraded: bool,
+    /// The lives of the replicas that the reporter knew of.
+    pub(super) incarnations: Incarnations,
     pub(super) committed: SlotNumber,
     pub(super) committed_hash: SummaryHash,
     /// Everything above `committed`: the hash there, and the request.
@@ -27,6 +35,8 @@ impl Report {
         Self {
             replica: message.replica,
             last_normal_view: message.last_normal_view,
+            degraded: message.degraded,
+            incarnations: message.incarnations,
             committed: message.committed,
             committed_hash: message.committed_hash,
             entries: message
@@ -35,6 +45,16 @@ impl Report {
                 .map(|entry| (entry.hash, StoredRequest::from_entry(&entry)))
                 .collect(),
         }
+    }
+
+    /// Whether nobody is known to have a newer life than the one that reported.
+    pub(super) fn is_of_newest_life(&self, known: &Incarnations) -> bool {
+        self.incarnations.of(self.replica) == known.of(self.replica)
+    }
+
+    /// The newest slot reported.
+    fn last(&self) -> SlotNumber {
+        SlotNumber(self.committed.0 + self.entries.len() as u64)
     }
 
     fn hash_at(&self, slot: SlotNumber) -> Option<SummaryHash> {
@@ -63,8 +83,8 @@ pub(super) struct Merged {
     pub(super) leftovers: Vec<StoredRequest>,
 }
 
-/// Merges f+1 reports.
-pub(super) fn merge(quorum: Quorum, reports: &[Report]) -> Merged {
+/// Merges f+1 reports. `mutant` is a deliberate break, for tests.
+pub(super) fn merge(quorum: Quorum, mutant: Option<Mutant>, reports: &[Report]) -> Merged {
     assert_eq!(
         reports.len(),
         quorum.majority(),
@@ -73,13 +93,24 @@ pub(super) fn merge(quorum: Quorum, reports: &[Report]) -> Merged {
     let newest = reports.iter().map(|report| report.last_normal_view).max();
     let kept: Vec<&Report> = reports
         .iter()
-        .filter(|report| Some(report.last_normal_view) == newest)
+        .filter(|report| {
+            Some(report.last_normal_view) == newest || mutant == Some(Mutant::MergeStaleReports)
+        })
         .collect();
     let longest = kept
         .iter()
         .max_by_key(|report| report.committed)
         .expect("f+1 is at least 1");
-    let agreed = agreed_suffix(quorum, &kept, longest);
+    let ordered = kept.iter().any(|report| report.degraded);
+    if ordered && mutant != Some(Mutant::DegradedMergeByVotes) {
+        return longest_of(&kept, longest);
+    }
+    let needed = match mutant {
+        Some(Mutant::MergeOneVote) => 1,
+        Some(Mutant::MergeForgetsAgreed) => usize::MAX,
+        _ => quorum.merge_votes().min(kept.len()),
+    };
+    let agreed = agreed_suffix(needed, &kept, longest);
     let leftovers = leftovers(&kept, longest.committed, &agreed);
     Merged {
         committed: longest.committed,
@@ -90,13 +121,30 @@ pub(super) fn merge(quorum: Quorum, reports: &[Report]) -> Merged {
     }
 }
 
+/// After a degraded view: every log is a prefix of its leader's.
+fn longest_of(kept: &[&Report], committed: &Report) -> Merged {
+    let tallest = kept
+        .iter()
+        .max_by_key(|report| report.last())
+        .expect("f+1 is at least 1");
+    let above = (committed.committed.0 + 1..=tallest.last().0).map(SlotNumber);
+    Merged {
+        committed: committed.committed,
+        committed_hash: committed.committed_hash,
+        holder: committed.replica,
+        agreed: above
+            .filter_map(|slot| tallest.entry_at(slot).cloned())
+            .collect(),
+        leftovers: Vec::new(),
+    }
+}
+
 /// Rule (c).
 fn agreed_suffix(
-    quorum: Quorum,
+    needed: usize,
     kept: &[&Report],
     longest: &Report,
 ) -> Vec<(SummaryHash, StoredRequest)> {
-    let needed = quorum.merge_votes().min(kept.len());
     let mut agreed = Vec::new();
     let mut below = (longest.committed, longest.committed_hash);
     loop {

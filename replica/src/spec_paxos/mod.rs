@@ -3,41 +3,59 @@
 //! Ports et al., *Designing Distributed Systems Using Approximate Synchrony in Data Center
 //! Networks*, NSDI 2015. One file a phase:
 //!
-//! - [`normal`]: requests in, speculative replies out (section 4.2)
+//! - [`normal`]: requests in, speculative replies out (section 4.2); [`gaps`]: a packet that was
+//!   missed is fetched before what follows it is executed; [`arrivals`]: the root's count
 //! - [`synchronize`]: the leader turns equal hashes into commits (section 4.3)
 //! - [`reconcile`]: views change (section 4.4); [`merge`]: which log the new view begins with;
 //!   [`install`]: how a replica gets there
+//! - [`degraded`]: the leader orders while no superquorum can be had
+//! - [`recovery`]: a replica that forgot its votes comes back; [`transfer`]: what it lacks
+//! - [`timers`], [`pace`], [`peers`], [`deferred`]: what the phases share
 //!
 //! Safety never depends on stamps: they make divergence rare, not harmless. The leader of view
-//! v is replica v mod n; it coordinates, it does not order.
+//! v is replica v mod n; except in a degraded view it coordinates, it does not order.
 //!
 //! Invariant: the view label of an entry and the reply address decide nothing.
 
+mod arrivals;
 mod config;
+mod deferred;
+mod degraded;
+mod gaps;
 mod install;
 mod merge;
 mod normal;
+mod pace;
+mod peers;
 mod reconcile;
+mod recovery;
 mod synchronize;
+mod timers;
+mod transfer;
 
-pub use config::{Config, Timers};
+pub use config::{Config, Limits, Timings};
+pub use recovery::Boot;
+pub use timers::Timer;
 
-use crate::history::{History, StoredRequest};
+use crate::history::History;
 use crate::protocol::{Counters, Mode, Protocol, Status};
-use crate::quorum::MAX_REPLICAS;
 use crate::{Effects, Persistent, StateMachine};
-use alloc::vec::Vec;
+use arrivals::Arrivals;
+use deferred::Deferred;
+use degraded::Ordering;
+use gaps::Gap;
 use install::PendingStart;
+use pace::Pace;
+use peers::Peers;
 use reconcile::Change;
+use recovery::Recovery;
 use synchronize::Synchronization;
-use wire::message::Message;
+use timers::Timers;
+use wire::message::{Incarnations, Message};
 use wire::{ReplicaId, SlotNumber, StampHeader, Tick, ViewNumber};
 
-/// Requests that may wait for a reconciliation to end; more are dropped, and their clients ask
-/// again.
-pub const DEFERRED_MAX: usize = 4_096;
-
 /// One replica.
+#[derive_where::derive_where(Clone, Debug, PartialEq, Eq, Hash; S, S::Undo)]
 pub struct SpecPaxos<S: StateMachine> {
     config: Config,
     history: History<S>,
@@ -46,51 +64,88 @@ pub struct SpecPaxos<S: StateMachine> {
     /// The newest view whose log is installed here. Kept apart from the log: a view may be
     /// installed without adding an entry.
     last_normal_view: ViewNumber,
+    /// Whether the leader orders in `last_normal_view`.
+    degraded: bool,
+    /// The last slot of the log that `last_normal_view` began with.
+    view_start: SlotNumber,
+    /// The lives of the replicas that `last_normal_view` was started for.
+    view_incarnations: Incarnations,
+    /// The newest lives known.
+    incarnations: Incarnations,
+    arrivals: Arrivals,
+    gap: Gap,
     synchronization: Synchronization,
+    ordering: Ordering,
     change: Change,
-    /// A START-VIEW that waits for a part of the log below it.
+    recovery: Recovery,
+    /// A view's log that waits for a part of the log below it.
     pending_start: Option<PendingStart>,
-    deferred: Vec<StoredRequest>,
-    /// Per replica: when it was last heard, and what it last said to be committed.
-    heard: [Tick; MAX_REPLICAS],
-    peer_committed: [SlotNumber; MAX_REPLICAS],
+    deferred: Deferred,
+    peers: Peers,
+    timers: Timers,
+    pace: Pace,
+    /// Views in a row in which nothing was committed by a superquorum.
+    fruitless: u32,
+    /// Returns from degraded views.
+    degradations: u32,
     counters: Counters,
 }
 
 impl<S: StateMachine> SpecPaxos<S> {
     /// A replica on its first boot: an explicit act, see `replica format`.
     pub fn format(config: Config, machine: S, now: Tick) -> Self {
-        Self::new(config, machine, now, Mode::Normal, Persistent::default())
+        let mut replica = Self::new(config, machine, now);
+        replica.arm_normal_timers(now);
+        replica
     }
 
     /// A replica that has run before and whose log is gone. Its old replies were votes that it
-    /// no longer remembers, so it votes for nothing.
-    pub fn restart(config: Config, machine: S, now: Tick, persisted: Persistent) -> Self {
-        Self::new(config, machine, now, Mode::Recovering, persisted)
+    /// no longer remembers, so it votes for nothing until a view is started for it.
+    pub fn restart(config: Config, machine: S, now: Tick, boot: Boot) -> Self {
+        let mut replica = Self::new(config, machine, now);
+        replica.arm_normal_timers(now);
+        replica.begin_recovery(now, boot);
+        replica
     }
 
-    fn new(config: Config, machine: S, now: Tick, mode: Mode, persisted: Persistent) -> Self {
-        let mut replica = Self {
-            history: History::new(machine, config.stamps, config.retained_bytes),
-            mode,
-            view: persisted.view,
-            last_normal_view: persisted.last_normal_view,
+    fn new(config: Config, machine: S, now: Tick) -> Self {
+        let n = config.quorum.n();
+        Self {
+            history: History::new(machine, config.stamps, config.limits.history)
+                .broken(config.mutant),
+            mode: Mode::Normal,
+            view: ViewNumber::ZERO,
+            last_normal_view: ViewNumber::ZERO,
+            degraded: false,
+            view_start: SlotNumber::ZERO,
+            view_incarnations: Incarnations::unknown(n),
+            incarnations: Incarnations::unknown(n),
+            arrivals: Arrivals::default(),
+            gap: Gap::default(),
             synchronization: Synchronization::default(),
+            ordering: Ordering::default(),
             change: Change::default(),
+            recovery: Recovery::default(),
             pending_start: None,
-            deferred: Vec::new(),
-            heard: [now; MAX_REPLICAS],
-            peer_committed: [SlotNumber::ZERO; MAX_REPLICAS],
+            deferred: Deferred::default(),
+            peers: Peers::new(now),
+            timers: Timers::default(),
+            pace: Pace::default(),
+            fruitless: 0,
+            degradations: 0,
             counters: Counters::default(),
             config,
-        };
-        replica.arm_normal_timers(now);
-        replica
+        }
     }
 
     /// The replica's history, for tests and tools.
     pub fn history(&self) -> &History<S> {
         &self.history
+    }
+
+    /// The timers that are armed, for tests and tools.
+    pub fn armed(&self) -> impl Iterator<Item = Timer> + '_ {
+        self.timers.armed()
     }
 
     fn n(&self) -> usize {
@@ -112,13 +167,9 @@ impl<S: StateMachine> SpecPaxos<S> {
     }
 
     fn hear(&mut self, replica: ReplicaId, now: Tick) {
-        self.heard[usize::from(replica.0)] = now;
-    }
-
-    fn suspects(&self, replica: ReplicaId, now: Tick) -> bool {
-        replica != self.config.me
-            && now.since(self.heard[usize::from(replica.0)])
-                >= self.config.timers.suspect_us * 1_000
+        if self.peers.hear(replica, now) {
+            self.pace.suspected_wrongly();
+        }
     }
 
     fn persist(&self, out: &mut Effects) {
@@ -126,6 +177,28 @@ impl<S: StateMachine> SpecPaxos<S> {
             view: self.view,
             last_normal_view: self.last_normal_view,
         });
+    }
+
+    /// Carries out what `timer` is there for, whatever the time: for [`on_deadline`] and for a
+    /// model checker, which has no time. The timer must be armed.
+    ///
+    /// [`on_deadline`]: Protocol::on_deadline
+    pub fn fire(&mut self, now: Tick, timer: Timer, out: &mut Effects) {
+        assert!(self.timers.is_armed(timer), "{timer:?} is not armed");
+        self.timers.cancel(timer);
+        match timer {
+            Timer::Ask => self.on_time_to_ask(now, out),
+            Timer::SyncOverdue => self.on_sync_overdue(now, out),
+            Timer::Answer => self.on_answer_due(out),
+            Timer::FetchCommitted if self.degraded => self.fetch_ordered_again(now, out),
+            Timer::FetchCommitted => self.fetch_committed(now, out),
+            Timer::LeaderSilent => self.on_leader_silent(now, out),
+            Timer::Resend => self.on_resend(now, out),
+            Timer::GiveUp => self.on_give_up(now, out),
+            Timer::Gap => self.on_gap_timer(now, out),
+            Timer::Recover => self.on_recover_due(now, out),
+            Timer::Return => self.on_return_due(now, out),
+        }
     }
 
     /// Which peer a message names as its sender; `None` if it names none.
@@ -137,11 +210,65 @@ impl<S: StateMachine> SpecPaxos<S> {
             Message::InView(m) => Some(m.replica),
             Message::FetchLog(m) => Some(m.replica),
             Message::Log(m) => Some(m.replica),
+            Message::Recover(m) => Some(m.replica),
+            Message::FetchPackets(m) => Some(m.replica),
+            Message::Packet(m) => Some(m.replica),
+            Message::Snapshot(m) => Some(m.replica),
             Message::Request(_)
             | Message::Reply(_)
             | Message::Sync(_)
             | Message::Commit(_)
-            | Message::StartView(_) => None,
+            | Message::StartView(_)
+            | Message::Prepare(_) => None,
+        }
+    }
+
+    /// Whether `message` is from a replica of this group, as far as it says.
+    fn is_from_group(&mut self, now: Tick, message: &Message<'_>) -> bool {
+        let Some(sender) = Self::sender_of(message) else {
+            return true;
+        };
+        if !self.is_peer(sender) {
+            self.counters.rejected += 1;
+            return false;
+        }
+        // Who asks to be let in is there, but takes no part yet.
+        if !matches!(message, Message::Recover(_)) {
+            self.hear(sender, now);
+        }
+        true
+    }
+
+    /// Normal or reconciling: takes part in everything.
+    fn on_message_as_member(&mut self, now: Tick, message: Message<'_>, out: &mut Effects) {
+        match message {
+            Message::Sync(sync) => self.on_sync(now, sync, out),
+            Message::SyncReply(reply) => self.on_sync_reply(now, reply, out),
+            Message::Commit(commit) => self.on_commit(now, commit, out),
+            Message::StartViewChange(m) => self.on_start_view_change(now, m, out),
+            Message::DoViewChange(m) => self.on_do_view_change(now, &m, out),
+            Message::StartView(m) => self.on_start_view(now, &m, out),
+            Message::InView(m) => self.on_in_view(now, m, out),
+            Message::FetchLog(m) => self.on_fetch_log(now, m, out),
+            Message::Log(m) => self.on_log(now, &m, out),
+            Message::Recover(m) => self.on_recover(now, m, out),
+            Message::FetchPackets(m) => self.on_fetch_packets(m, out),
+            Message::Packet(m) => self.on_packet(now, &m, out),
+            Message::Prepare(m) => self.on_prepare(now, &m, out),
+            Message::Snapshot(m) => self.on_snapshot(now, &m, out),
+            Message::Request(_) | Message::Reply(_) => self.counters.rejected += 1,
+        }
+    }
+
+    /// Recovering: listens for a view that is started for this replica, and says nothing that
+    /// counts.
+    fn on_message_as_outsider(&mut self, now: Tick, message: Message<'_>, out: &mut Effects) {
+        match message {
+            Message::StartView(m) => self.on_start_view(now, &m, out),
+            Message::StartViewChange(m) => self.learn_own_life(&m),
+            Message::Log(m) if self.pending_start.is_some() => self.on_log(now, &m, out),
+            Message::Snapshot(m) if self.pending_start.is_some() => self.on_snapshot(now, &m, out),
+            _ => {}
         }
     }
 }
@@ -159,45 +286,31 @@ impl<S: StateMachine> Protocol for SpecPaxos<S> {
         message: Message<'_>,
         out: &mut Effects,
     ) {
-        if self.mode == Mode::Recovering {
+        if let Message::Request(request) = message {
+            self.on_request(now, stamp, &request, out);
             return;
         }
-        if let Some(sender) = Self::sender_of(&message) {
-            if !self.is_peer(sender) {
-                self.counters.rejected += 1;
-                return;
-            }
-            self.hear(sender, now);
+        if let Some(stamp) = stamp.filter(|stamp| stamp.is_stamped()) {
+            self.on_other_packet(now, stamp, out);
         }
-        match message {
-            Message::Request(request) => self.on_request(now, stamp, &request, out),
-            Message::Sync(sync) => self.on_sync(now, sync, out),
-            Message::SyncReply(reply) => self.on_sync_reply(now, reply, out),
-            Message::Commit(commit) => self.on_commit(now, commit, out),
-            Message::StartViewChange(m) => self.on_start_view_change(now, m, out),
-            Message::DoViewChange(m) => self.on_do_view_change(now, &m, out),
-            Message::StartView(m) => self.on_start_view(now, &m, out),
-            Message::InView(m) => self.on_in_view(now, m, out),
-            Message::FetchLog(m) => self.on_fetch_log(m, out),
-            Message::Log(m) => self.on_log(now, &m, out),
-            Message::Reply(_) => self.counters.rejected += 1,
+        if !self.is_from_group(now, &message) {
+            return;
+        }
+        if self.mode == Mode::Recovering {
+            self.on_message_as_outsider(now, message, out);
+        } else {
+            self.on_message_as_member(now, message, out);
         }
     }
 
     fn on_deadline(&mut self, now: Tick, out: &mut Effects) {
-        match self.mode {
-            Mode::Normal => self.on_normal_deadline(now, out),
-            Mode::Reconciling => self.on_reconciling_deadline(now, out),
-            Mode::Recovering => {}
+        while let Some(timer) = self.timers.due(now) {
+            self.fire(now, timer, out);
         }
     }
 
     fn deadline(&self) -> Option<Tick> {
-        match self.mode {
-            Mode::Normal => self.normal_deadline(),
-            Mode::Reconciling => Some(self.reconciling_deadline()),
-            Mode::Recovering => None,
-        }
+        self.timers.next()
     }
 
     fn status(&self) -> Status {
@@ -205,6 +318,7 @@ impl<S: StateMachine> Protocol for SpecPaxos<S> {
         Status {
             replica: self.config.me,
             mode: self.mode,
+            degraded: self.degraded,
             view: self.view,
             last_speculative: log.last(),
             last_committed: log.last_committed(),
@@ -216,11 +330,19 @@ impl<S: StateMachine> Protocol for SpecPaxos<S> {
 
     fn check(&self) {
         self.history.check();
+        self.arrivals.check();
+        self.deferred.check(&self.config.limits);
         assert!(
             self.last_normal_view <= self.view,
             "installed a view that was not promised"
         );
-        assert!(self.deferred.len() <= DEFERRED_MAX);
+        let limits = &self.config.limits;
+        // A view may begin with what others had not committed, so the bound is per member.
+        assert!(
+            self.history.speculative_len() <= self.n() * limits.speculative_entries,
+            "{} entries wait for a commit",
+            self.history.speculative_len()
+        );
         if self.mode == Mode::Normal {
             assert_eq!(self.last_normal_view, self.view, "normal means installed");
         }

@@ -8,12 +8,14 @@
 //! 5. f+1 are in the view: what the view began with is committed. This is the slow path.
 
 use super::merge::Report;
+use super::timers::Timer;
 use super::{SpecPaxos, replica_at};
+use crate::mutant::Mutant;
 use crate::protocol::Mode;
-use crate::quorum::{MAX_REPLICAS, ReplicaSet};
+use crate::quorum::ReplicaSet;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
-use wire::message::{DoViewChange, Entries, FetchLog, InView, Message, StartView, StartViewChange};
+use wire::message::{DoViewChange, Entries, InView, Message, StartView, StartViewChange};
 use wire::{ReplicaId, SlotNumber, Tick, ViewNumber};
 
 /// Logs go by the reliable channel: they are sent again only after this many repetitions of the
@@ -29,61 +31,92 @@ const BACKOFF_MAX: u32 = 5;
 pub(super) struct Change {
     /// Who has stopped for the view.
     stopped: ReplicaSet,
+    /// Whether somebody wants the view to be degraded.
+    pub(super) degraded: bool,
     /// Whether this replica has reported its log.
     reported: bool,
     /// Leader: the reports, at most one a replica and f+1 in all, this replica's among them.
     pub(super) reports: Vec<Report>,
     /// Leader, normal: who has installed the view; leader until it has told so.
     in_view: ReplicaSet,
-    /// Leader, normal: the last slot of the log that the view began with.
-    pub(super) start: SlotNumber,
-    /// Leader, normal: from when on START-VIEW may be sent to a replica again.
-    start_again_at: [Tick; MAX_REPLICAS],
     /// Views tried since the last one that began.
     failures: u32,
     /// How often this view's messages were sent again.
     resends: u32,
-    resend_at: Tick,
-    give_up_at: Tick,
 }
 
 impl<S: StateMachine> SpecPaxos<S> {
     /// Begins a view change: to the next view whose leader is not taken for crashed.
-    pub(super) fn reconcile(&mut self, now: Tick, out: &mut Effects) {
-        let mut view = self.view.next();
+    pub(super) fn reconcile(&mut self, now: Tick, degraded: bool, out: &mut Effects) {
+        self.reconcile_above(now, self.view, degraded, out);
+    }
+
+    /// The same to a view above `floor`.
+    pub(super) fn reconcile_above(
+        &mut self,
+        now: Tick,
+        floor: ViewNumber,
+        degraded: bool,
+        out: &mut Effects,
+    ) {
+        let mut view = floor.max(self.view).next();
         for _ in 0..self.n() {
-            if !self.suspects(self.leader_of(view), now) {
+            if !self.peers.is_suspected(self.leader_of(view)) {
                 break;
             }
             view = view.next();
         }
-        self.change_view(now, view, out);
+        self.change_view(now, view, degraded, out);
     }
 
     /// Stops, promises `view` and tells everyone.
-    pub(super) fn change_view(&mut self, now: Tick, view: ViewNumber, out: &mut Effects) {
-        self.promise(now, view, out);
+    pub(super) fn change_view(
+        &mut self,
+        now: Tick,
+        view: ViewNumber,
+        degraded: bool,
+        out: &mut Effects,
+    ) {
+        self.promise(now, view, degraded, out);
         self.say_stopped(out);
         self.report_if_enough_stopped(now, out);
     }
 
     /// Stops and promises `view`: from here on nothing is executed or answered in an older one.
-    pub(super) fn promise(&mut self, now: Tick, view: ViewNumber, out: &mut Effects) {
+    pub(super) fn promise(
+        &mut self,
+        now: Tick,
+        view: ViewNumber,
+        degraded: bool,
+        out: &mut Effects,
+    ) {
         assert!(view > self.view, "view {view} was promised before");
+        assert_ne!(self.mode, Mode::Recovering, "a promise is a vote");
         self.counters.view_changes += 1;
-        self.mode = Mode::Reconciling;
+        if self.mode == Mode::Normal {
+            self.note_end_of_view();
+            self.mode = Mode::Reconciling;
+            self.peers.listen(now);
+            self.defer_waiting();
+        }
         self.view = view;
         self.pending_start = None;
         self.persist(out);
         let failures = self.change.failures;
-        let patience = self.config.timers.view_change_us << failures.min(BACKOFF_MAX);
         self.change = Change {
             failures: failures.saturating_add(1),
-            give_up_at: now.plus_us(patience),
-            resend_at: now.plus_us(self.config.timers.resend_us),
+            degraded,
             ..Change::default()
         };
         self.change.stopped.insert(self.config.me);
+        let timings = self.config.timings;
+        let patience = timings.view_change_us << failures.min(BACKOFF_MAX);
+        for timer in Timer::ALL {
+            self.timers.cancel(timer);
+        }
+        self.timers.arm(Timer::GiveUp, now.plus_us(patience));
+        self.timers
+            .arm(Timer::Resend, now.plus_us(timings.resend_us));
     }
 
     fn start_view_change(&self) -> StartViewChange {
@@ -91,6 +124,8 @@ impl<S: StateMachine> SpecPaxos<S> {
             view: self.view,
             replica: self.config.me,
             committed: self.history.log().last_committed(),
+            degraded: self.change.degraded,
+            incarnations: self.incarnations,
         }
     }
 
@@ -115,17 +150,21 @@ impl<S: StateMachine> SpecPaxos<S> {
         message: StartViewChange,
         out: &mut Effects,
     ) {
-        let sender = usize::from(message.replica.0);
-        self.peer_committed[sender] = self.peer_committed[sender].max(message.committed);
+        if !self.is_of_newest_life(message.replica, &message.incarnations) {
+            return;
+        }
+        self.peers
+            .note_committed(message.replica, message.committed);
         if message.view < self.view {
             self.tell_newer_view(message.replica, out);
             return;
         }
         if message.view > self.view {
-            self.change_view(now, message.view, out);
+            self.change_view(now, message.view, message.degraded, out);
         }
         match self.mode {
             Mode::Reconciling => {
+                self.change.degraded |= message.degraded;
                 self.change.stopped.insert(message.replica);
                 self.report_if_enough_stopped(now, out);
             }
@@ -147,19 +186,33 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
     }
 
+    /// The newest installed view, kept apart from the log: a view may be installed without
+    /// adding an entry.
+    fn reported_view(&self) -> ViewNumber {
+        if self.config.breaks(Mutant::LastNormalFromLog) {
+            let log = self.history.log();
+            return log
+                .get(log.last())
+                .map_or(ViewNumber::ZERO, |entry| entry.view);
+        }
+        self.last_normal_view
+    }
+
     fn own_report(&self) -> Report {
         let log = self.history.log();
         let committed = log.last_committed();
         Report {
             replica: self.config.me,
-            last_normal_view: self.last_normal_view,
+            last_normal_view: self.reported_view(),
+            degraded: self.degraded,
+            incarnations: self.incarnations,
             committed,
             committed_hash: log
                 .hash_at(committed)
                 .expect("the newest committed slot is held"),
             entries: log
                 .above(committed)
-                .map(|(_, e)| (e.hash, e.request.clone()))
+                .map(|(_, e)| (e.hash, e.request.to_stored()))
                 .collect(),
         }
     }
@@ -174,7 +227,9 @@ impl<S: StateMachine> SpecPaxos<S> {
         let report = DoViewChange {
             view: self.view,
             replica: self.config.me,
-            last_normal_view: self.last_normal_view,
+            last_normal_view: self.reported_view(),
+            degraded: self.degraded,
+            incarnations: self.incarnations,
             committed,
             committed_hash: log
                 .hash_at(committed)
@@ -190,11 +245,14 @@ impl<S: StateMachine> SpecPaxos<S> {
         message: &DoViewChange<'_>,
         out: &mut Effects,
     ) {
-        if self.leader_of(message.view) != self.config.me || message.view < self.view {
+        if self.leader_of(message.view) != self.config.me
+            || message.view < self.view
+            || !self.is_of_newest_life(message.replica, &message.incarnations)
+        {
             return;
         }
         if message.view > self.view {
-            self.change_view(now, message.view, out);
+            self.change_view(now, message.view, false, out);
         }
         if self.mode == Mode::Normal {
             self.repeat_start_view(now, message.replica, out);
@@ -209,8 +267,14 @@ impl<S: StateMachine> SpecPaxos<S> {
     }
 
     fn add_report(&mut self, now: Tick, report: Report, out: &mut Effects) {
-        let replica = usize::from(report.replica.0);
-        self.peer_committed[replica] = self.peer_committed[replica].max(report.committed);
+        self.peers.note_committed(report.replica, report.committed);
+        // A report may come before one that tells of its sender's newer life.
+        let incarnations = self.incarnations;
+        if !self.config.breaks(Mutant::IgnoreIncarnations) {
+            self.change
+                .reports
+                .retain(|other| other.is_of_newest_life(&incarnations));
+        }
         let known = self
             .change
             .reports
@@ -218,7 +282,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             .any(|other| other.replica == report.replica);
         // Exactly f+1 are merged: with more, two values could both have ⌈f/2⌉+1 votes.
         let enough = self.config.quorum.majority();
-        if known || self.change.reports.len() == enough {
+        if known || self.pending_start.is_some() {
             return;
         }
         self.change.reports.push(report);
@@ -232,7 +296,8 @@ impl<S: StateMachine> SpecPaxos<S> {
                     .iter()
                     .any(|report| report.replica == me)
             );
-            self.begin_view(now, out);
+            let degraded = self.starts_degraded(self.change.degraded, self.change.stopped.len());
+            self.begin_view(now, degraded, out);
         }
     }
 
@@ -240,13 +305,11 @@ impl<S: StateMachine> SpecPaxos<S> {
     pub(super) fn lead_view(&mut self, now: Tick, out: &mut Effects) {
         self.change.in_view = ReplicaSet::default();
         self.change.in_view.insert(self.config.me);
-        self.change.start = self.history.log().last();
-        let again = now.plus_us(self.config.timers.resend_us << RESENDS_BEFORE_LOGS);
-        self.change.start_again_at = [again; MAX_REPLICAS];
+        self.peers.begin_view();
         for index in 0..self.n() {
             let to = replica_at(index);
             if to != self.config.me {
-                self.send_start_view(to, out);
+                self.repeat_start_view(now, to, out);
             }
         }
         self.commit_start_if_enough(now, out);
@@ -254,39 +317,34 @@ impl<S: StateMachine> SpecPaxos<S> {
 
     /// Leader, normal: a replica has not seen START-VIEW. It is on its way by the reliable channel
     /// unless it was sent a while ago.
-    fn repeat_start_view(&mut self, now: Tick, to: ReplicaId, out: &mut Effects) {
-        let again = &mut self.change.start_again_at[usize::from(to.0)];
-        if now >= *again {
-            *again = now.plus_us(self.config.timers.resend_us << RESENDS_BEFORE_LOGS);
+    pub(super) fn repeat_start_view(&mut self, now: Tick, to: ReplicaId, out: &mut Effects) {
+        let every = self.config.timings.resend_us << RESENDS_BEFORE_LOGS;
+        if self.peers.may_send_start(to, now, every) {
             self.send_start_view(to, out);
         }
     }
 
-    /// Leader, normal: sends what the view began with, above what the receiver has committed.
+    /// Leader, normal: sends what the view began with, above what the receiver has committed. If
+    /// that has been truncated the receiver fetches a snapshot first.
     fn send_start_view(&self, to: ReplicaId, out: &mut Effects) {
         let log = self.history.log();
-        let base = self.peer_committed[usize::from(to.0)].min(self.change.start);
-        if base < log.base() {
-            // What the receiver lacks is gone; it learns so from where this log begins.
-            let fetch = FetchLog {
-                view: self.view,
-                replica: to,
-                from: log.base(),
-                to: log.base(),
-            };
-            self.on_fetch_log(fetch, out);
-            return;
-        }
+        let base = self
+            .peers
+            .committed(to)
+            .min(self.view_start)
+            .max(log.base());
         let mut storage = Vec::new();
         let entries = log
             .above(base)
-            .take_while(|(slot, _)| *slot <= self.change.start)
+            .take_while(|(slot, _)| *slot <= self.view_start)
             .map(|(_, e)| e.request.as_entry(e.view, e.hash));
         let message = StartView {
             view: self.view,
+            degraded: self.degraded,
+            incarnations: self.view_incarnations,
             base,
             base_hash: log.hash_at(base).expect("at or above the log's base"),
-            committed: log.last_committed().min(self.change.start).max(base),
+            committed: log.last_committed().min(self.view_start).max(base),
             entries: Entries::encode(entries, &mut storage),
         };
         out.send(to, &Message::StartView(message));
@@ -315,8 +373,13 @@ impl<S: StateMachine> SpecPaxos<S> {
 
     fn commit_start_if_enough(&mut self, now: Tick, out: &mut Effects) {
         let committed = self.history.log().last_committed();
-        let start = self.change.start;
-        if self.change.in_view.len() < self.config.quorum.majority() || start <= committed {
+        let start = self.view_start;
+        let needed = if self.config.breaks(Mutant::InViewAlone) {
+            1
+        } else {
+            self.config.quorum.majority()
+        };
+        if self.change.in_view.len() < needed || start <= committed {
             return;
         }
         self.commit_and_announce(now, start, out);
@@ -335,26 +398,32 @@ impl<S: StateMachine> SpecPaxos<S> {
         self.pending_start = None;
         self.persist(out);
         self.arm_normal_timers(now);
+        if self.degraded {
+            self.begin_ordering(now);
+        }
     }
 
-    pub(super) fn reconciling_deadline(&self) -> Tick {
-        self.change.resend_at.min(self.change.give_up_at)
+    /// The view's leader has not begun it: the next view's is tried.
+    pub(super) fn on_give_up(&mut self, now: Tick, out: &mut Effects) {
+        let leader = self.leader_of(self.view);
+        if leader != self.config.me {
+            self.peers.suspect(leader);
+        }
+        let degraded = self.change.degraded || self.wants_degraded();
+        self.reconcile(now, degraded, out);
     }
 
-    pub(super) fn on_reconciling_deadline(&mut self, now: Tick, out: &mut Effects) {
-        if now >= self.change.give_up_at {
-            self.reconcile(now, out);
-        } else if now >= self.change.resend_at {
-            self.change.resends += 1;
-            let wait = self.config.timers.resend_us << self.change.resends.min(BACKOFF_MAX);
-            self.change.resend_at = now.plus_us(wait);
-            self.say_stopped(out);
-            if self.change.resends >= RESENDS_BEFORE_LOGS {
-                if self.change.reported && !self.is_leader() {
-                    self.send_report(out);
-                }
-                self.ask_for_pending(out);
+    /// A view change's messages may have been lost.
+    pub(super) fn on_resend(&mut self, now: Tick, out: &mut Effects) {
+        self.change.resends += 1;
+        let wait = self.config.timings.resend_us << self.change.resends.min(BACKOFF_MAX);
+        self.timers.arm(Timer::Resend, now.plus_us(wait));
+        self.say_stopped(out);
+        if self.change.resends >= RESENDS_BEFORE_LOGS {
+            if self.change.reported && !self.is_leader() {
+                self.send_report(out);
             }
+            self.ask_for_pending(out);
         }
     }
 }

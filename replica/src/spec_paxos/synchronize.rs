@@ -4,11 +4,13 @@
 //! A mismatch never commits anything here: the leader stops and reconciles. (The published
 //! code goes on and commits its own divergent prefix.)
 
+use super::timers::Timer;
 use super::{SpecPaxos, replica_at};
+use crate::mutant::Mutant;
 use crate::protocol::Mode;
 use crate::quorum::MAX_REPLICAS;
 use crate::{Effects, StateMachine};
-use wire::message::{Commit, FetchLog, Message, Sync, SyncReply};
+use wire::message::{Commit, Message, Sync, SyncReply};
 use wire::{SlotNumber, SummaryHash, Tick};
 
 /// What the leader has asked, and what a follower has been asked.
@@ -16,85 +18,87 @@ use wire::{SlotNumber, SummaryHash, Tick};
 pub(super) struct Synchronization {
     /// Leader: the question on the way.
     round: Option<Round>,
-    /// Leader: when to ask next.
-    ask_at: Tick,
-    /// Follower: a question about a slot it has not got to, and when to answer all the same.
-    owed: Option<(Sync, Tick)>,
-    /// A commit announced of a log that is not its own, or longer; and when to fetch it.
-    announced: Option<(Commit, Tick)>,
-    /// Follower: when the leader counts as silent.
-    leader_silent_at: Tick,
+    /// Follower: a question about a slot it has not got to.
+    owed: Option<Sync>,
+    /// A commit announced of a log that is not its own, or longer.
+    announced: Option<Commit>,
 }
 
 /// One question and its answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Round {
     slot: SlotNumber,
-    begun: Tick,
     answers: [Option<(SlotNumber, SummaryHash)>; MAX_REPLICAS],
 }
 
 impl<S: StateMachine> SpecPaxos<S> {
     /// Starts the timers of a replica that has just become normal.
     pub(super) fn arm_normal_timers(&mut self, now: Tick) {
-        self.synchronization = Synchronization {
-            round: None,
-            ask_at: now.plus_us(self.config.timers.sync_us),
-            owed: None,
-            announced: None,
-            leader_silent_at: now.plus_us(self.config.timers.suspect_us),
-        };
+        self.synchronization = Synchronization::default();
+        for timer in Timer::ALL {
+            self.timers.cancel(timer);
+        }
+        if self.is_leader() {
+            self.peers.listen(now);
+            let soon = now.plus_us(self.config.timings.sync_us);
+            self.timers.arm(Timer::Ask, soon);
+        } else {
+            self.pace.leader_changed();
+            self.await_leader(now);
+        }
     }
 
-    pub(super) fn normal_deadline(&self) -> Option<Tick> {
-        if self.is_leader() {
-            return Some(self.synchronization.ask_at);
+    /// Follower: the leader counts as silent if nothing more comes for a while.
+    fn await_leader(&mut self, now: Tick) {
+        if self.mode == Mode::Normal {
+            let patience = self.pace.suspect_us(&self.config.timings);
+            self.timers.arm(Timer::LeaderSilent, now.plus_us(patience));
         }
-        let owed = self.synchronization.owed.map(|(_, at)| at);
-        let fetch = self.synchronization.announced.map(|(_, at)| at);
-        let silent = self.synchronization.leader_silent_at;
-        owed.into_iter().chain(fetch).chain([silent]).min()
     }
 
-    pub(super) fn on_normal_deadline(&mut self, now: Tick, out: &mut Effects) {
-        if self.is_leader() {
-            if now >= self.synchronization.ask_at {
-                self.on_time_to_ask(now, out);
-            }
-            return;
-        }
-        if let Some((sync, at)) = self.synchronization.owed
-            && now >= at
-        {
-            self.synchronization.owed = None;
-            self.answer(sync, out);
-        }
-        if let Some((commit, at)) = self.synchronization.announced
-            && now >= at
-        {
-            self.fetch_committed(now, commit, out);
-        }
-        if now >= self.synchronization.leader_silent_at {
-            self.reconcile(now, out);
-        }
+    /// Follower: the leader of this replica's view showed a sign of life.
+    pub(super) fn hear_leader(&mut self, now: Tick) {
+        self.pace.leader_heard(now);
+        self.await_leader(now);
+    }
+
+    pub(super) fn on_leader_silent(&mut self, now: Tick, out: &mut Effects) {
+        self.peers.suspect(self.leader_of(self.view));
+        let degraded = self.degraded || self.wants_degraded();
+        self.reconcile(now, degraded, out);
     }
 
     /// The leader's regular turn: ask, ask again, or give up and reconcile.
-    fn on_time_to_ask(&mut self, now: Tick, out: &mut Effects) {
+    pub(super) fn on_time_to_ask(&mut self, now: Tick, out: &mut Effects) {
+        self.suspect_the_silent(now);
         let log = self.history.log();
         let uncommitted = log.last() > log.last_committed();
-        let reachable = (0..self.n())
-            .filter(|index| !self.suspects(replica_at(*index), now))
-            .count();
-        let hopeless = reachable < self.config.quorum.superquorum();
-        let timeout = self.config.timers.sync_timeout_us * 1_000;
-        let overdue = self
-            .open_round()
-            .is_some_and(|round| now.since(round.begun) >= timeout);
-        if uncommitted && (hopeless || overdue) {
-            self.reconcile(now, out);
+        if !self.degraded && uncommitted && self.is_hopeless() {
+            self.reconcile(now, self.wants_degraded(), out);
         } else {
             self.synchronize(now, out);
+        }
+    }
+
+    /// Leader: who has not answered for a while is taken for crashed.
+    fn suspect_the_silent(&mut self, now: Tick) {
+        let patience = self.pace.suspect_us(&self.config.timings) * 1_000;
+        for replica in (0..self.n()).map(replica_at) {
+            if replica != self.config.me && self.peers.silence(replica, now) >= patience {
+                self.peers.suspect(replica);
+            }
+        }
+    }
+
+    /// Whether too many are taken for crashed for any superquorum.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.n() - self.peers.suspects() < self.config.quorum.superquorum()
+    }
+
+    /// Leader: the hashes that would commit have not come in time.
+    pub(super) fn on_sync_overdue(&mut self, now: Tick, out: &mut Effects) {
+        if self.open_round().is_some() {
+            self.reconcile(now, self.wants_degraded(), out);
         }
     }
 
@@ -112,14 +116,25 @@ impl<S: StateMachine> SpecPaxos<S> {
     pub(super) fn synchronize(&mut self, now: Tick, out: &mut Effects) {
         assert!(self.is_leader() && self.mode == Mode::Normal);
         if self.open_round().is_none() {
-            self.synchronization.round = Some(Round {
-                slot: self.history.log().last(),
-                begun: now,
-                answers: [None; MAX_REPLICAS],
-            });
+            self.begin_round(now);
         }
         self.ask(now, out);
-        self.evaluate(now, out);
+        if !self.degraded {
+            self.evaluate(now, out);
+        }
+    }
+
+    fn begin_round(&mut self, now: Tick) {
+        let slot = self.history.log().last();
+        self.synchronization.round = Some(Round {
+            slot,
+            answers: [None; MAX_REPLICAS],
+        });
+        self.pace.asked(now);
+        if slot > self.history.log().last_committed() && !self.degraded {
+            let patience = self.pace.sync_timeout_us(&self.config.timings);
+            self.timers.arm(Timer::SyncOverdue, now.plus_us(patience));
+        }
     }
 
     /// Leader: sends the question of the round on the way.
@@ -142,14 +157,14 @@ impl<S: StateMachine> SpecPaxos<S> {
 
     fn arm_ask(&mut self, now: Tick) {
         let log = self.history.log();
-        let timers = self.config.timers;
+        let timings = self.config.timings;
         let idle = log.last() == log.last_committed();
         let wait = if idle {
-            timers.heartbeat_us
+            timings.heartbeat_us
         } else {
-            timers.sync_us
+            timings.sync_us
         };
-        self.synchronization.ask_at = now.plus_us(wait);
+        self.timers.arm(Timer::Ask, now.plus_us(wait));
     }
 
     pub(super) fn on_sync(&mut self, now: Tick, sync: Sync, out: &mut Effects) {
@@ -160,7 +175,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
         self.hear(leader, now);
         if sync.view > self.view {
-            self.change_view(now, sync.view, out);
+            self.change_view(now, sync.view, self.degraded, out);
             return;
         }
         if sync.view < self.view {
@@ -171,7 +186,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             self.ask_for_start_view(out);
             return;
         }
-        self.synchronization.leader_silent_at = now.plus_us(self.config.timers.suspect_us);
+        self.hear_leader(now);
         let commit = Commit {
             view: sync.view,
             slot: sync.committed,
@@ -184,13 +199,24 @@ impl<S: StateMachine> SpecPaxos<S> {
         if self.history.log().last() >= sync.slot {
             self.synchronization.owed = None;
             self.answer(sync, out);
+        } else if self.degraded {
+            self.answer(sync, out);
+            self.fetch_ordered(now, sync.slot, out);
         } else if self
             .synchronization
             .owed
-            .is_none_or(|(owed, _)| owed.slot != sync.slot)
+            .is_none_or(|owed| owed.slot != sync.slot)
         {
-            let at = now.plus_us(self.config.timers.patience_us);
-            self.synchronization.owed = Some((sync, at));
+            self.synchronization.owed = Some(sync);
+            let patience = self.config.timings.patience_us;
+            self.timers.arm(Timer::Answer, now.plus_us(patience));
+        }
+    }
+
+    /// Follower: it has not got to the slot it was asked about, and says so.
+    pub(super) fn on_answer_due(&mut self, out: &mut Effects) {
+        if let Some(sync) = self.synchronization.owed.take() {
+            self.answer(sync, out);
         }
     }
 
@@ -202,10 +228,9 @@ impl<S: StateMachine> SpecPaxos<S> {
         let Some(hash) = log.hash_at(reached) else {
             return;
         };
-        let replica = self.config.me;
         let reply = SyncReply {
             view: self.view,
-            replica,
+            replica: self.config.me,
             slot: sync.slot,
             reached,
             hash,
@@ -215,18 +240,21 @@ impl<S: StateMachine> SpecPaxos<S> {
 
     pub(super) fn on_sync_reply(&mut self, now: Tick, reply: SyncReply, out: &mut Effects) {
         if reply.view > self.view {
-            self.change_view(now, reply.view, out);
+            self.change_view(now, reply.view, self.degraded, out);
             return;
         }
         if reply.view < self.view || self.mode != Mode::Normal || !self.is_leader() {
             return;
         }
         self.note_in_view(now, reply.replica, out);
-        if let Some(round) = &mut self.synchronization.round
+        if self.degraded {
+            self.note_ordered(now, reply, out);
+        } else if let Some(round) = &mut self.synchronization.round
             && round.slot == reply.slot
         {
             let answer = (reply.reached, reply.hash);
             round.answers[usize::from(reply.replica.0)] = Some(answer);
+            self.pace.answered(now);
             self.evaluate(now, out);
         } else {
             self.reconcile_if_diverged(now, reply, out);
@@ -242,7 +270,7 @@ impl<S: StateMachine> SpecPaxos<S> {
                 .hash_at(reply.reached)
                 .is_some_and(|hash| hash != reply.hash)
         {
-            self.reconcile(now, out);
+            self.reconcile(now, self.wants_degraded(), out);
         }
     }
 
@@ -261,11 +289,19 @@ impl<S: StateMachine> SpecPaxos<S> {
         let answered = 1 + answers.clone().count();
         let matching = 1 + answers.filter(|answer| **answer == (slot, hash)).count();
         let quorum = self.config.quorum;
+        let needed = if self.config.breaks(Mutant::CommitByMajority) {
+            quorum.majority()
+        } else {
+            quorum.superquorum()
+        };
         let possible = matching + (quorum.n() - answered);
-        if matching >= quorum.superquorum() {
+        if matching >= needed {
             self.commit_and_announce(now, slot, out);
-        } else if answered >= quorum.majority() && possible < quorum.superquorum() {
-            self.reconcile(now, out);
+        } else if answered >= quorum.majority() && possible < needed {
+            if self.config.breaks(Mutant::CommitOnMismatch) {
+                self.commit_and_announce(now, slot, out);
+            }
+            self.reconcile(now, self.wants_degraded(), out);
         }
     }
 
@@ -286,6 +322,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             hash,
         };
         out.send_others(self.config.me, self.n(), &Message::Commit(commit));
+        self.timers.cancel(Timer::SyncOverdue);
         self.arm_ask(now);
     }
 
@@ -297,8 +334,9 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
         self.hear(leader, now);
         if commit.view > self.view {
-            self.change_view(now, commit.view, out);
+            self.change_view(now, commit.view, self.degraded, out);
         } else if commit.view == self.view && self.mode == Mode::Normal {
+            self.hear_leader(now);
             self.apply_commit(now, commit, out);
         }
     }
@@ -312,40 +350,42 @@ impl<S: StateMachine> SpecPaxos<S> {
             return;
         }
         match log.hash_at(commit.slot) {
-            Some(hash) if hash == commit.hash => {
+            Some(hash) if hash == commit.hash || self.config.breaks(Mutant::CommitUnchecked) => {
                 self.history.commit(commit.slot);
                 self.synchronization.announced = None;
+                self.timers.cancel(Timer::FetchCommitted);
             }
             Some(_) if self.synchronization.announced.is_none() => {
-                self.fetch_committed(now, commit, out);
+                self.synchronization.announced = Some(commit);
+                self.fetch_committed(now, out);
             }
             _ => {
-                let patience = now.plus_us(self.config.timers.patience_us);
-                let at = self
-                    .synchronization
-                    .announced
-                    .map_or(patience, |(_, at)| at);
-                self.synchronization.announced = Some((commit, at));
+                self.synchronization.announced = Some(commit);
+                let patience = now.plus_us(self.config.timings.patience_us);
+                self.timers.arm_by(Timer::FetchCommitted, patience);
             }
         }
     }
 
     /// Follower: asks the leader for the committed log; again after a while if nothing comes.
-    fn fetch_committed(&mut self, now: Tick, commit: Commit, out: &mut Effects) {
-        let again = now.plus_us(self.config.timers.resend_us);
-        self.synchronization.announced = Some((commit, again));
-        let fetch = FetchLog {
-            view: self.view,
-            replica: self.config.me,
-            from: self.history.log().last_committed(),
-            to: commit.slot,
+    pub(super) fn fetch_committed(&mut self, now: Tick, out: &mut Effects) {
+        let Some(commit) = self.synchronization.announced else {
+            return;
         };
-        out.send(self.leader_of(self.view), &Message::FetchLog(fetch));
+        let again = now.plus_us(self.config.timings.resend_us);
+        self.timers.arm(Timer::FetchCommitted, again);
+        self.fetch_log(self.leader_of(self.view), commit.slot, out);
+    }
+
+    /// Whether a commit was announced that this replica has not got to.
+    pub(super) fn lacks_committed(&self) -> bool {
+        self.synchronization.announced.is_some()
     }
 
     /// Follower: after committed entries have been adopted.
     pub(super) fn after_catching_up(&mut self, now: Tick, out: &mut Effects) {
-        if let Some((commit, _)) = self.synchronization.announced.take() {
+        self.timers.cancel(Timer::FetchCommitted);
+        if let Some(commit) = self.synchronization.announced.take() {
             self.apply_commit(now, commit, out);
         }
         self.replay_deferred(now, out);
@@ -353,22 +393,23 @@ impl<S: StateMachine> SpecPaxos<S> {
 
     /// Something was appended at `slot`: what was waiting for it can be answered.
     pub(super) fn note_append(&mut self, now: Tick, slot: SlotNumber, out: &mut Effects) {
-        let timers = self.config.timers;
         if self.is_leader() {
-            let soon = now.plus_us(timers.sync_us);
-            self.synchronization.ask_at = self.synchronization.ask_at.min(soon);
+            let soon = now.plus_us(self.config.timings.sync_us);
+            self.timers.arm_by(Timer::Ask, soon);
             return;
         }
-        if let Some((sync, _)) = self.synchronization.owed
+        if let Some(sync) = self.synchronization.owed
             && sync.slot <= slot
         {
             self.synchronization.owed = None;
+            self.timers.cancel(Timer::Answer);
             self.answer(sync, out);
         }
-        if let Some((commit, _)) = self.synchronization.announced
+        if let Some(commit) = self.synchronization.announced
             && commit.slot == slot
         {
             self.synchronization.announced = None;
+            self.timers.cancel(Timer::FetchCommitted);
             self.apply_commit(now, commit, out);
         }
     }

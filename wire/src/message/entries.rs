@@ -25,6 +25,9 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// Bytes of an entry besides its operation.
+    pub const OVERHEAD: usize = 8 + 4 + 8 + 8 + 32 + 4 + Request::OVERHEAD - 1;
+
     fn parse(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         Ok(Self {
             view: reader.view()?,
@@ -84,6 +87,11 @@ impl<'a> Entries<'a> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// Bytes they take in a message, without the count.
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
     }
 
     /// The entries in log order.

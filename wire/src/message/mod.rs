@@ -1,15 +1,21 @@
 //! What follows the stamp: one type byte, then fixed fields, then at most one payload.
 //!
 //! [`Message::parse`] borrows; [`Message::emit`] appends to a buffer that the caller reuses.
-//! Messages that carry log entries (`is_bulk`) go over the bulk channel, all others in a packet.
+//! Messages that may outgrow a packet (`is_bulk`) go over the bulk channel, all others in a packet.
 
 mod entries;
+mod incarnations;
+mod prepare;
 mod request;
+mod transfer;
 mod view_change;
 
 pub use entries::{Entries, EntriesIter, Entry};
+pub use incarnations::Incarnations;
+pub use prepare::Prepare;
 pub use request::{Reply, Request, Wants};
-pub use view_change::{DoViewChange, FetchLog, InView, Log, StartView, StartViewChange};
+pub use transfer::{Body, FetchLog, FetchPackets, Log, Packet, Recover, Snapshot};
+pub use view_change::{DoViewChange, InView, StartView, StartViewChange};
 
 use crate::bytes::{Put, Reader};
 use crate::{ReplicaId, SlotNumber, SummaryHash, ViewNumber, WireError};
@@ -79,6 +85,16 @@ pub enum Message<'a> {
     FetchLog(FetchLog),
     /// The part of the log that was asked for.
     Log(Log<'a>),
+    /// A restarted replica asks to be let in.
+    Recover(Recover),
+    /// A replica lacks packets of the group.
+    FetchPackets(FetchPackets),
+    /// A packet that was asked for.
+    Packet(Packet<'a>),
+    /// The leader of a degraded view says what comes next.
+    Prepare(Prepare<'a>),
+    /// The committed state, for a replica that is too far behind for the log.
+    Snapshot(Snapshot<'a>),
 }
 
 /// The type byte of each message.
@@ -94,6 +110,11 @@ mod tag {
     pub(super) const IN_VIEW: u8 = 9;
     pub(super) const FETCH_LOG: u8 = 10;
     pub(super) const LOG: u8 = 11;
+    pub(super) const RECOVER: u8 = 12;
+    pub(super) const FETCH_PACKETS: u8 = 13;
+    pub(super) const PACKET: u8 = 14;
+    pub(super) const PREPARE: u8 = 15;
+    pub(super) const SNAPSHOT: u8 = 16;
 }
 
 impl<'a> Message<'a> {
@@ -130,6 +151,20 @@ impl<'a> Message<'a> {
             }),
             tag::FETCH_LOG => Self::FetchLog(FetchLog::parse(&mut reader)?),
             tag::LOG => Self::Log(Log::parse(&mut reader)?),
+            tag::RECOVER => Self::Recover(Recover {
+                replica: reader.replica()?,
+                incarnation: reader.u64("incarnation")?,
+                view: reader.view()?,
+            }),
+            tag::FETCH_PACKETS => Self::FetchPackets(FetchPackets {
+                replica: reader.replica()?,
+                epoch: reader.epoch()?,
+                first: reader.sequence()?,
+                count: reader.u8("count of packets")?,
+            }),
+            tag::PACKET => return Packet::parse(reader).map(Self::Packet),
+            tag::PREPARE => Self::Prepare(Prepare::parse(&mut reader)?),
+            tag::SNAPSHOT => return Snapshot::parse(reader).map(Self::Snapshot),
             other => {
                 return Err(WireError::UnknownValue {
                     what: "message type",
@@ -183,15 +218,37 @@ impl<'a> Message<'a> {
             }
             Self::FetchLog(message) => message.emit(out),
             Self::Log(message) => message.emit(out),
+            Self::Recover(message) => {
+                out.put_u8(tag::RECOVER);
+                out.put_u8(message.replica.0);
+                out.put_u64(message.incarnation);
+                out.put_u64(message.view.0);
+            }
+            Self::FetchPackets(message) => {
+                out.put_u8(tag::FETCH_PACKETS);
+                out.put_u8(message.replica.0);
+                out.put_u32(message.epoch.0);
+                out.put_u64(message.first.0);
+                out.put_u8(message.count);
+            }
+            Self::Packet(message) => message.emit(out),
+            Self::Prepare(message) => message.emit(out),
+            Self::Snapshot(message) => message.emit(out),
         }
     }
 
-    /// Whether the message carries log entries, and so goes by the bulk channel.
+    /// Whether the message goes by the bulk channel, because it may be longer than a packet.
     pub fn is_bulk(&self) -> bool {
-        matches!(
-            self,
-            Self::DoViewChange(_) | Self::StartView(_) | Self::FetchLog(_) | Self::Log(_)
-        )
+        match self {
+            Self::DoViewChange(_)
+            | Self::StartView(_)
+            | Self::FetchLog(_)
+            | Self::Log(_)
+            | Self::Snapshot(_) => true,
+            Self::Prepare(prepare) => !prepare.fits_a_packet(),
+            Self::Packet(packet) => !packet.fits_a_packet(),
+            _ => false,
+        }
     }
 }
 

@@ -100,16 +100,7 @@ impl<'a> Reply<'a> {
             view: reader.view()?,
             slot: reader.slot("slot")?,
             hash: reader.hash("hash")?,
-            committed: match reader.u8("committed")? {
-                0 => false,
-                1 => true,
-                other => {
-                    return Err(WireError::UnknownValue {
-                        what: "committed",
-                        value: other.into(),
-                    });
-                }
-            },
+            committed: reader.flag("committed")?,
             result: reader.rest(),
         })
     }

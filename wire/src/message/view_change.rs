@@ -1,6 +1,6 @@
-//! How replicas agree on the log's past: reconciliation (NSDI'15, section 4.4) and log transfer.
+//! How replicas agree on the log's past: reconciliation (NSDI'15, section 4.4).
 
-use super::{Entries, tag};
+use super::{Entries, Incarnations, tag};
 use crate::bytes::{Put, Reader};
 use crate::{ReplicaId, SlotNumber, SummaryHash, ViewNumber, WireError};
 use alloc::vec::Vec;
@@ -14,6 +14,10 @@ pub struct StartViewChange {
     pub replica: ReplicaId,
     /// Up to where its log is committed.
     pub committed: SlotNumber,
+    /// Whether the sender wants the view to be degraded.
+    pub degraded: bool,
+    /// The lives of the replicas that the sender knows of.
+    pub incarnations: Incarnations,
 }
 
 impl StartViewChange {
@@ -22,6 +26,8 @@ impl StartViewChange {
             view: reader.view()?,
             replica: reader.replica()?,
             committed: reader.slot("committed slot")?,
+            degraded: reader.flag("degraded")?,
+            incarnations: Incarnations::parse(reader)?,
         })
     }
 
@@ -30,6 +36,8 @@ impl StartViewChange {
         out.put_u64(self.view.0);
         out.put_u8(self.replica.0);
         out.put_u64(self.committed.0);
+        out.put_u8(self.degraded.into());
+        self.incarnations.emit(out);
     }
 }
 
@@ -42,6 +50,10 @@ pub struct DoViewChange<'a> {
     pub replica: ReplicaId,
     /// The newest view whose log the replica has installed.
     pub last_normal_view: ViewNumber,
+    /// Whether that view was degraded.
+    pub degraded: bool,
+    /// The lives of the replicas that the sender knows of.
+    pub incarnations: Incarnations,
     /// Up to where its log is committed.
     pub committed: SlotNumber,
     /// Its hash there.
@@ -56,6 +68,8 @@ impl<'a> DoViewChange<'a> {
             view: reader.view()?,
             replica: reader.replica()?,
             last_normal_view: reader.view()?,
+            degraded: reader.flag("degraded")?,
+            incarnations: Incarnations::parse(reader)?,
             committed: reader.slot("committed slot")?,
             committed_hash: reader.hash("committed hash")?,
             entries: Entries::parse(reader)?,
@@ -67,6 +81,8 @@ impl<'a> DoViewChange<'a> {
         out.put_u64(self.view.0);
         out.put_u8(self.replica.0);
         out.put_u64(self.last_normal_view.0);
+        out.put_u8(self.degraded.into());
+        self.incarnations.emit(out);
         out.put_u64(self.committed.0);
         out.put(&self.committed_hash.0);
         self.entries.emit(out);
@@ -78,6 +94,10 @@ impl<'a> DoViewChange<'a> {
 pub struct StartView<'a> {
     /// The view that begins.
     pub view: ViewNumber,
+    /// Whether the leader orders in it.
+    pub degraded: bool,
+    /// The lives of the replicas that the view was started for.
+    pub incarnations: Incarnations,
     /// The slot below the first entry.
     pub base: SlotNumber,
     /// The hash there.
@@ -92,6 +112,8 @@ impl<'a> StartView<'a> {
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         Ok(Self {
             view: reader.view()?,
+            degraded: reader.flag("degraded")?,
+            incarnations: Incarnations::parse(reader)?,
             base: reader.slot("base slot")?,
             base_hash: reader.hash("base hash")?,
             committed: reader.slot("committed slot")?,
@@ -102,6 +124,8 @@ impl<'a> StartView<'a> {
     pub(super) fn emit(&self, out: &mut Vec<u8>) {
         out.put_u8(tag::START_VIEW);
         out.put_u64(self.view.0);
+        out.put_u8(self.degraded.into());
+        self.incarnations.emit(out);
         out.put_u64(self.base.0);
         out.put(&self.base_hash.0);
         out.put_u64(self.committed.0);
@@ -116,72 +140,4 @@ pub struct InView {
     pub view: ViewNumber,
     /// Who installed it.
     pub replica: ReplicaId,
-}
-
-/// Asks for committed entries above `from`, up to and including `to`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FetchLog {
-    /// The view that the asker is trying to enter.
-    pub view: ViewNumber,
-    /// Who asks.
-    pub replica: ReplicaId,
-    /// The newest slot that it holds for certain.
-    pub from: SlotNumber,
-    /// The newest slot that it needs.
-    pub to: SlotNumber,
-}
-
-impl FetchLog {
-    pub(super) fn parse(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(Self {
-            view: reader.view()?,
-            replica: reader.replica()?,
-            from: reader.slot("from slot")?,
-            to: reader.slot("to slot")?,
-        })
-    }
-
-    pub(super) fn emit(&self, out: &mut Vec<u8>) {
-        out.put_u8(tag::FETCH_LOG);
-        out.put_u64(self.view.0);
-        out.put_u8(self.replica.0);
-        out.put_u64(self.from.0);
-        out.put_u64(self.to.0);
-    }
-}
-
-/// Committed entries above `base`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Log<'a> {
-    /// The view that the asker named.
-    pub view: ViewNumber,
-    /// Who answers.
-    pub replica: ReplicaId,
-    /// The slot below the first entry.
-    pub base: SlotNumber,
-    /// The hash there.
-    pub base_hash: SummaryHash,
-    /// The entries.
-    pub entries: Entries<'a>,
-}
-
-impl<'a> Log<'a> {
-    pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        Ok(Self {
-            view: reader.view()?,
-            replica: reader.replica()?,
-            base: reader.slot("base slot")?,
-            base_hash: reader.hash("base hash")?,
-            entries: Entries::parse(reader)?,
-        })
-    }
-
-    pub(super) fn emit(&self, out: &mut Vec<u8>) {
-        out.put_u8(tag::LOG);
-        out.put_u64(self.view.0);
-        out.put_u8(self.replica.0);
-        out.put_u64(self.base.0);
-        out.put(&self.base_hash.0);
-        self.entries.emit(out);
-    }
 }

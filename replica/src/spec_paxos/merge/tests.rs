@@ -26,19 +26,21 @@ fn report(replica: u8, last_normal: u64, log: &str) -> Report {
         .expect("a bar ends the committed prefix");
     let mut hash = SummaryHash::EMPTY;
     for letter in committed.chars() {
-        hash = chain(hash, AgreedTime(0), &request(letter));
+        hash = chain(hash, AgreedTime(0), request(letter).as_ref());
     }
     let committed_hash = hash;
     let entries = speculative
         .chars()
         .map(|letter| {
-            hash = chain(hash, AgreedTime(0), &request(letter));
+            hash = chain(hash, AgreedTime(0), request(letter).as_ref());
             (hash, request(letter))
         })
         .collect();
     Report {
         replica: ReplicaId(replica),
         last_normal_view: ViewNumber(last_normal),
+        degraded: false,
+        incarnations: Incarnations::unknown(3),
         committed: SlotNumber(committed.len() as u64),
         committed_hash,
         entries,
@@ -53,7 +55,7 @@ fn letters<'a>(requests: impl Iterator<Item = &'a StoredRequest>) -> String {
 
 /// `committed slots, what must stay, what follows`.
 fn merged(n: usize, reports: &[Report]) -> (u64, String, String) {
-    let merged = merge(Quorum::of(n).unwrap(), reports);
+    let merged = merge(Quorum::of(n).unwrap(), None, reports);
     (
         merged.committed.0,
         letters(merged.agreed.iter().map(|(_, request)| request)),

@@ -1,0 +1,327 @@
+//! A degraded view: the leader orders, f+1 commit (as Viewstamped Replication does).
+//!
+//! With more than ⌊f/2⌋ replicas down no superquorum can be had, and every synchronization
+//! would need a view change. In a degraded view nobody speculates: a reply is committed or not
+//! sent. Every log is a prefix of the leader's, so the longest of any f+1 holds everything that
+//! was committed; merging by votes would be wrong here. The mode belongs to the view, is fixed
+//! by its START-VIEW and reported with it.
+
+use super::SpecPaxos;
+use super::timers::Timer;
+use crate::client_table::Freshness;
+use crate::history::{RequestRef, StoredRequest};
+use crate::quorum::MAX_REPLICAS;
+use crate::{Effects, StateMachine};
+use alloc::vec::Vec;
+use wire::message::{Entries, Message, Prepare, SyncReply};
+use wire::{SlotNumber, SummaryHash, Tick};
+
+/// View changes in a row after which nothing was committed by a superquorum, before the group
+/// does without one.
+const FRUITLESS_MAX: u32 = 3;
+/// The wait before a return to speculation doubles at most this often.
+const DOUBLINGS_MAX: u32 = 6;
+
+/// The leader's side of a degraded view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Ordering {
+    /// Everything up to here was sent to the others.
+    sent: SlotNumber,
+    /// Per replica: up to where it has the log.
+    held: [SlotNumber; MAX_REPLICAS],
+    /// Follower: what it has asked the leader for.
+    fetching: SlotNumber,
+}
+
+impl<S: StateMachine> SpecPaxos<S> {
+    /// Whether the next view had better be degraded.
+    pub(super) fn wants_degraded(&self) -> bool {
+        let in_use = self.history.log().last() > SlotNumber::ZERO;
+        in_use && (self.is_hopeless() || self.fruitless >= FRUITLESS_MAX)
+    }
+
+    /// Leader: whether the view that it is about to start is degraded. Others may have asked for
+    /// it because they took somebody for crashed who has reported in the meantime.
+    pub(super) fn starts_degraded(&self, wanted: bool, stopped: usize) -> bool {
+        let reachable = stopped >= self.config.quorum.superquorum();
+        wanted && (!reachable || self.fruitless >= FRUITLESS_MAX)
+    }
+
+    /// Keeps count of views that did not get anywhere.
+    pub(super) fn note_end_of_view(&mut self) {
+        let log = self.history.log();
+        if self.degraded || log.last_committed() > self.view_start {
+            self.fruitless = 0;
+        } else if log.last() > self.view_start {
+            self.fruitless += 1;
+        }
+    }
+
+    /// On becoming normal in a degraded view.
+    pub(super) fn begin_ordering(&mut self, now: Tick) {
+        self.ordering = Ordering {
+            sent: self.history.log().last(),
+            ..Ordering::default()
+        };
+        self.counters.degraded_views += 1;
+        if self.is_leader() {
+            self.arm_return(now);
+        }
+    }
+
+    fn arm_return(&mut self, now: Tick) {
+        let wait = self.config.timings.return_us << self.degradations.min(DOUBLINGS_MAX);
+        self.timers.arm(Timer::Return, now.plus_us(wait));
+    }
+
+    /// Leader: back to speculation once nobody's silence stands in the way of a superquorum and
+    /// those who answer have the committed log.
+    pub(super) fn on_return_due(&mut self, now: Tick, out: &mut Effects) {
+        let committed = self.history.log().last_committed();
+        let caught_up = |index: &usize| {
+            let replica = super::replica_at(*index);
+            replica == self.config.me
+                || (!self.peers.is_suspected(replica) && self.ordering.held[*index] >= committed)
+        };
+        let ready = (0..self.n()).filter(caught_up).count();
+        if ready >= self.config.quorum.superquorum() {
+            self.degradations += 1;
+            self.reconcile(now, false, out);
+        } else {
+            self.arm_return(now);
+        }
+    }
+
+    /// A request in a degraded view: the leader's order is the order.
+    pub(super) fn order(&mut self, now: Tick, request: RequestRef<'_>, out: &mut Effects) {
+        match self.history.freshness(request.client, request.number) {
+            Freshness::Stale => self.counters.stale += 1,
+            Freshness::Repeated(_) => {
+                self.counters.resent += 1;
+                self.reply_to(request.client, request.reply_to, out);
+            }
+            Freshness::New if !self.is_leader() => {}
+            Freshness::New if self.may_append() => {
+                let slot = self.history.append(self.view, request);
+                self.counters.executed += 1;
+                if self
+                    .config
+                    .breaks(crate::mutant::Mutant::DegradedRepliesEarly)
+                {
+                    self.reply(slot, out);
+                }
+                self.note_append(now, slot, out);
+                self.prepare_if_due(out);
+            }
+            Freshness::New => self.counters.throttled += 1,
+        }
+    }
+
+    /// Leader: sends what was appended, at once if nothing is on the way, else when that is
+    /// answered or a packet is full.
+    fn prepare_if_due(&mut self, out: &mut Effects) {
+        let log = self.history.log();
+        let idle = self.ordering.sent <= log.last_committed();
+        if idle || self.unsent_bytes() >= Prepare::ENTRIES_MAX {
+            self.prepare(out);
+        }
+    }
+
+    /// Bytes of what was not sent, or something over a packet.
+    fn unsent_bytes(&self) -> usize {
+        let log = self.history.log();
+        let mut bytes = 0;
+        for (_, entry) in log.above(self.ordering.sent) {
+            bytes += entry_bytes(entry.request);
+            if bytes >= Prepare::ENTRIES_MAX {
+                break;
+            }
+        }
+        bytes
+    }
+
+    /// Leader: sends everything that was not sent, a packet at a time.
+    fn prepare(&mut self, out: &mut Effects) {
+        let last = self.history.log().last();
+        let mut storage = Vec::new();
+        while self.ordering.sent < last {
+            let log = self.history.log();
+            let base = self.ordering.sent;
+            let mut bytes = 0;
+            let count = log
+                .above(base)
+                .take_while(|(_, entry)| {
+                    let first = bytes == 0;
+                    bytes += entry_bytes(entry.request);
+                    first || bytes <= Prepare::ENTRIES_MAX
+                })
+                .count();
+            let entries = log
+                .above(base)
+                .take(count)
+                .map(|(_, entry)| entry.request.as_entry(entry.view, entry.hash));
+            let prepare = Message::Prepare(Prepare {
+                view: self.view,
+                base,
+                base_hash: log.hash_at(base).expect("what is not sent is held"),
+                committed: log.last_committed(),
+                entries: Entries::encode(entries, &mut storage),
+            });
+            for replica in (0..self.n()).map(super::replica_at) {
+                if replica != self.config.me {
+                    out.send(replica, &prepare);
+                }
+            }
+            self.ordering.sent = SlotNumber(base.0 + count as u64);
+        }
+    }
+
+    /// Follower: the leader says what comes next.
+    pub(super) fn on_prepare(&mut self, now: Tick, message: &Prepare<'_>, out: &mut Effects) {
+        let leader = self.leader_of(message.view);
+        if leader == self.config.me {
+            self.counters.rejected += 1;
+            return;
+        }
+        self.hear(leader, now);
+        if message.view > self.view {
+            self.change_view(now, message.view, true, out);
+        } else if message.view == self.view && self.is_following_an_order() {
+            self.hear_leader(now);
+            let entries = super::install::owned(&message.entries);
+            let end = SlotNumber(message.base.0 + entries.len() as u64);
+            if message.base > self.history.log().last() {
+                self.fetch_ordered(now, end, out);
+            } else if self.append_ordered(message.base, message.base_hash, entries) {
+                self.commit_ordered(message.committed);
+                self.acknowledge(out);
+            }
+        }
+    }
+
+    pub(super) fn is_following_an_order(&self) -> bool {
+        self.mode == crate::Mode::Normal && self.degraded && !self.is_leader()
+    }
+
+    /// Follower: appends what it does not have; returns whether it has all of it now.
+    pub(super) fn append_ordered(
+        &mut self,
+        base: SlotNumber,
+        base_hash: SummaryHash,
+        entries: Vec<(SummaryHash, StoredRequest)>,
+    ) -> bool {
+        let last = self.history.log().last();
+        let known = usize::try_from(last.0 - base.0).unwrap_or(usize::MAX);
+        let (mut before, rest) = match known.checked_sub(1) {
+            None => (base_hash, entries.as_slice()),
+            Some(newest) => match entries.get(newest) {
+                None => return true,
+                Some((hash, _)) => (*hash, &entries[known..]),
+            },
+        };
+        let log = self.history.log();
+        if log.last_hash() != before {
+            self.counters.rejected += 1;
+            return false;
+        }
+        let mut time = log.last_time();
+        let follows = rest.iter().all(|(hash, request)| {
+            time = time.max(request.origin.time);
+            before = self.history.chain(before, time, request.as_ref());
+            before == *hash
+        });
+        if !follows {
+            self.counters.rejected += 1;
+            return false;
+        }
+        for (_, request) in rest {
+            self.history.append(self.view, request.as_ref());
+            self.counters.executed += 1;
+        }
+        true
+    }
+
+    pub(super) fn commit_ordered(&mut self, committed: SlotNumber) {
+        let log = self.history.log();
+        let slot = committed.min(log.last());
+        if slot > log.last_committed() {
+            self.history.commit(slot);
+        }
+    }
+
+    /// Follower: tells the leader up to where it has the log.
+    pub(super) fn acknowledge(&self, out: &mut Effects) {
+        let log = self.history.log();
+        let reply = SyncReply {
+            view: self.view,
+            replica: self.config.me,
+            slot: log.last(),
+            reached: log.last(),
+            hash: log.last_hash(),
+        };
+        out.send(self.leader_of(self.view), &Message::SyncReply(reply));
+    }
+
+    /// Follower: something on the way was lost; asks for everything up to `to`, once.
+    pub(super) fn fetch_ordered(&mut self, now: Tick, to: SlotNumber, out: &mut Effects) {
+        if self.ordering.fetching >= to && self.timers.is_armed(Timer::FetchCommitted) {
+            return;
+        }
+        self.ordering.fetching = to;
+        let again = now.plus_us(self.config.timings.resend_us);
+        self.timers.arm(Timer::FetchCommitted, again);
+        self.fetch_log(self.leader_of(self.view), to, out);
+    }
+
+    /// Follower: what was asked for has not come.
+    pub(super) fn fetch_ordered_again(&mut self, now: Tick, out: &mut Effects) {
+        if self.ordering.fetching > self.history.log().last() {
+            let again = now.plus_us(self.config.timings.resend_us);
+            self.timers.arm(Timer::FetchCommitted, again);
+            self.fetch_log(self.leader_of(self.view), self.ordering.fetching, out);
+        }
+    }
+
+    /// Leader: a replica has the log up to `reply.reached`.
+    pub(super) fn note_ordered(&mut self, now: Tick, reply: SyncReply, out: &mut Effects) {
+        let log = self.history.log();
+        if log
+            .hash_at(reply.reached)
+            .is_some_and(|hash| hash != reply.hash)
+        {
+            self.counters.rejected += 1;
+            return;
+        }
+        let held = &mut self.ordering.held[usize::from(reply.replica.0)];
+        *held = reply.reached.max(*held);
+        self.commit_what_enough_hold(now, out);
+    }
+
+    fn commit_what_enough_hold(&mut self, now: Tick, out: &mut Effects) {
+        let last = self.history.log().last();
+        let mut held = self.ordering.held;
+        held[usize::from(self.config.me.0)] = last;
+        let held = &mut held[..self.config.quorum.n()];
+        held.sort_unstable_by(|one, other| other.cmp(one));
+        let slot = held[self.config.quorum.majority() - 1].min(last);
+        let committed = self.history.log().last_committed();
+        if slot <= committed {
+            return;
+        }
+        self.history.commit(slot);
+        for answered in committed.0 + 1..=slot.0 {
+            self.reply(SlotNumber(answered), out);
+        }
+        self.prepare_if_due(out);
+        if slot == last {
+            // Nothing else will carry it before the next sign of life.
+            self.timers
+                .arm_by(Timer::Ask, now.plus_us(self.config.timings.sync_us));
+        }
+    }
+}
+
+/// Bytes of an entry in a message.
+fn entry_bytes(request: RequestRef<'_>) -> usize {
+    wire::message::Entry::OVERHEAD + request.operation.len()
+}
