@@ -64,7 +64,7 @@ pub enum Step {
 }
 
 /// One logical client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientCore {
     id: ClientId,
     reply_to: HostAddress,
@@ -74,7 +74,7 @@ pub struct ClientCore {
     backoff: Backoff,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Outstanding {
     operation: Box<[u8]>,
     wants: Wants,
@@ -151,7 +151,8 @@ impl ClientCore {
             .map(|outstanding| outstanding.resend_at)
     }
 
-    /// Time to ask again: now for a committed answer.
+    /// Time to ask again: the first time as before, for a packet may have been lost; then for a
+    /// committed answer.
     pub fn on_deadline(&mut self, now: Tick) -> Step {
         let Some(outstanding) = &mut self.outstanding else {
             return Step::Wait;
@@ -159,7 +160,9 @@ impl ClientCore {
         if now < outstanding.resend_at {
             return Step::Wait;
         }
-        outstanding.wants = outstanding.wants.max(Wants::Commit);
+        if outstanding.tries > 1 {
+            outstanding.wants = outstanding.wants.max(Wants::Commit);
+        }
         outstanding.resend_at = self.backoff.deadline(now, outstanding.tries);
         outstanding.tries = outstanding.tries.saturating_add(1);
         Step::Send
@@ -188,10 +191,8 @@ impl ClientCore {
                 Step::Failed(Divergence { number })
             }
             Verdict::Agreed => {
-                let first_try = outstanding.wants == Wants::Reply;
-                if first_try {
-                    self.backoff.measured(now.since(outstanding.begun));
-                }
+                let first_try = outstanding.tries == 1 && outstanding.wants == Wants::Reply;
+                self.backoff.measured(now.since(outstanding.begun));
                 let fast =
                     first_try && (!reply.committed || self.agreement == Agreement::Committed);
                 let path = if fast { Path::Fast } else { Path::Slow };

@@ -27,7 +27,7 @@ struct Vote {
     result: Box<[u8]>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Votes {
     agreement: Agreement,
     newest: [Option<Vote>; MAX_REPLICAS],
