@@ -2,6 +2,7 @@
 
 use crate::ports::FreePorts;
 use controller::topology::{Group as TopologyGroup, Topology, TopologyError};
+use link::faults::{FaultPlan, Probability};
 use link::{MacAddress, Mtu};
 use replica::Quorum;
 use replica::driver::Group;
@@ -11,6 +12,11 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use wire::{GroupId, HostAddress, STAMP_PORT};
+
+/// For deployment files that do not say.
+fn yes() -> bool {
+    true
+}
 
 /// The file in a deployment's folder.
 pub const FILE: &str = "deployment.json";
@@ -74,6 +80,36 @@ pub struct Tunnel {
     pub switch: SocketAddr,
 }
 
+/// What is done on purpose to the frames that replicas send and receive: for trials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Harm {
+    /// Frames lost, in parts per million.
+    pub loss_ppm: u32,
+    /// Frames overtaken, in parts per million.
+    pub reorder_ppm: u32,
+    /// What decides which.
+    pub seed: u64,
+}
+
+impl Harm {
+    /// Whether anything is done at all.
+    pub fn is_none(&self) -> bool {
+        self.loss_ppm == 0 && self.reorder_ppm == 0
+    }
+
+    /// The same as a plan for links.
+    pub fn plan(&self) -> Result<FaultPlan, DeploymentError> {
+        let probability = |what, ppm| {
+            Probability::from_ppm(ppm).ok_or(DeploymentError::Probability { what, ppm })
+        };
+        Ok(FaultPlan {
+            loss: probability("loss", self.loss_ppm)?,
+            reordering: probability("reordering", self.reorder_ppm)?,
+            ..FaultPlan::default()
+        })
+    }
+}
+
 /// A deployment around one switch: replicas on the first hosts, the front door on the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
@@ -93,6 +129,12 @@ pub struct Deployment {
     pub mtu: u16,
     /// Round length is 2^round_shift µs.
     pub round_shift: u8,
+    /// Whether replicas ask each other for packets that they missed.
+    #[serde(default = "yes")]
+    pub gap_awareness: bool,
+    /// What is done to frames on purpose.
+    #[serde(default)]
+    pub harm: Harm,
     /// Where the RESP front door listens.
     pub resp: SocketAddr,
     /// Where the switch serves P4Runtime.
@@ -118,6 +160,10 @@ pub struct Options {
     pub mtu: u16,
     /// Round length is 2^round_shift µs.
     pub round_shift: u8,
+    /// Whether replicas ask each other for packets that they missed.
+    pub gap_awareness: bool,
+    /// What is done to frames on purpose.
+    pub harm: Harm,
     /// Port of the RESP front door on loopback, 0 for any free one.
     pub resp_port: u16,
     /// The deployment's folder.
@@ -163,6 +209,19 @@ pub enum DeploymentError {
         /// How many there must be.
         valid: usize,
     },
+    /// More than always.
+    #[error("{what} of {ppm} parts per million is not possible, the most is 1000000")]
+    Probability {
+        /// Of what.
+        what: &'static str,
+        /// How much.
+        ppm: u32,
+    },
+    /// Harm where nothing of ours is between replica and link.
+    #[error(
+        "loss and reordering can be put on fabric embedded or tunnel only, not on {}", .0.name()
+    )]
+    HarmOnKernelLinks(Fabric),
     /// A setting of the links.
     #[error(transparent)]
     Link(#[from] link::LinkError),
@@ -219,6 +278,8 @@ impl Deployment {
             replicas: options.replicas,
             mtu: options.mtu,
             round_shift: options.round_shift,
+            gap_awareness: options.gap_awareness,
+            harm: options.harm,
             resp: if options.resp_port == 0 {
                 ports.tcp().map_err(DeploymentError::NoPort)?
             } else {
@@ -286,6 +347,10 @@ impl Deployment {
             ProtocolName::Unreplicated => return Err(DeploymentError::OneServer(self.replicas)),
         }
         Mtu::new(self.mtu)?;
+        self.harm.plan()?;
+        if !self.harm.is_none() && matches!(self.fabric, Fabric::Netns | Fabric::Bmv2) {
+            return Err(DeploymentError::HarmOnKernelLinks(self.fabric));
+        }
         let (hosts, replicas) = (self.replicas + 1, self.replicas);
         let (tunnels, bulk) = match self.fabric {
             Fabric::Embedded => (0, 0),
@@ -390,6 +455,8 @@ mod tests {
     fn options(fabric: Fabric, replicas: usize, folder: &Path) -> Options {
         Options {
             fabric,
+            gap_awareness: true,
+            harm: Harm::default(),
             protocol: ProtocolName::SpecPaxos,
             replicas,
             mtu: 1_428,

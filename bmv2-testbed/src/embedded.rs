@@ -11,7 +11,7 @@ use crate::roles::{
 };
 use crate::status;
 use client::Client;
-use link::faults::{FaultControl, FaultPlan, Faults};
+use link::faults::{FaultControl, Faults};
 use link::{Link, Node, RunError, StopFlag, WaitPolicy, ring};
 use replica::driver::{ReplicaHandle, local_mesh};
 use sequencer::driver::{Port, SwitchNode};
@@ -42,7 +42,7 @@ impl Embedded {
     pub fn up(deployment: &Deployment, seed: u64) -> Result<Self, RoleError> {
         deployment.write()?;
         let stop = StopFlag::new()?;
-        let faults = FaultControl::new(FaultPlan::default());
+        let faults = FaultControl::new(deployment.harm.plan()?);
         let mut wires = Wires::new(deployment, seed, &faults)?;
         let (switch, control_handle) = SwitchNode::new("switch s1", wires.take_ports())?;
         let mut servers: Vec<Box<dyn Node>> = vec![Box::new(switch)];

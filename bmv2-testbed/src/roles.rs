@@ -17,6 +17,7 @@ use crate::deployment::{Deployment, Fabric, host_address, host_mac};
 use crate::lab;
 use crate::netns;
 use link::endpoint::{FrameSettings, Neighbours, SocketSettings};
+use link::faults::{FaultControl, Faults};
 use link::tunnel::TunnelLink;
 use link::{Endpoint, FrameEndpoint, Link, Node, SocketEndpoint, StopFlag, WaitPolicy};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -49,11 +50,13 @@ fn process_endpoint(deployment: &Deployment, host: usize) -> Result<Box<dyn Endp
     match deployment.fabric {
         Fabric::Tunnel => {
             let tunnel = deployment.tunnels[host];
-            frame_endpoint(
-                deployment,
-                host,
-                TunnelLink::open(tunnel.host, tunnel.switch)?,
-            )
+            let link = TunnelLink::open(tunnel.host, tunnel.switch)?;
+            if host == deployment.front_host() || deployment.harm.is_none() {
+                return frame_endpoint(deployment, host, link);
+            }
+            let control = FaultControl::new(deployment.harm.plan()?);
+            let seed = deployment.harm.seed.wrapping_add(host as u64);
+            frame_endpoint(deployment, host, Faults::new(link, seed, control))
         }
         Fabric::Netns | Fabric::Bmv2 => {
             let address = host_address(host);

@@ -90,6 +90,21 @@ pub(crate) enum Verb {
     Config,
 }
 
+/// Something that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Switch {
+    /// It is done.
+    On,
+    /// It is not.
+    Off,
+}
+
+impl Switch {
+    pub(crate) fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
 /// Arguments of `demo`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoArguments {
@@ -111,6 +126,9 @@ pub(crate) struct DemoArguments {
     /// Frames overtaken in the middle third of the run.
     #[arg(long, env = "DOWNBEAT_REORDER", default_value = "0.1%")]
     pub(crate) reorder: Probability,
+    /// Whether replicas ask each other for packets that they missed.
+    #[arg(long, env = "DOWNBEAT_GAP_AWARENESS", default_value = "on")]
+    pub(crate) gap_awareness: Switch,
     /// What decides everything random.
     #[arg(long, env = "DOWNBEAT_SEED", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -140,6 +158,18 @@ pub(crate) struct UpArguments {
     /// Round length is 2^ROUND_SHIFT µs; 8 unless given, 12 on bmv2, which takes its time.
     #[arg(long, env = "DOWNBEAT_ROUND_SHIFT", value_parser = clap::value_parser!(u8).range(0..=30))]
     pub(crate) round_shift: Option<u8>,
+    /// Frames of replicas that are lost on purpose, on fabric embedded or tunnel.
+    #[arg(long, env = "DOWNBEAT_LOSS", default_value = "0%")]
+    pub(crate) loss: Probability,
+    /// Frames of replicas that are overtaken on purpose, on fabric embedded or tunnel.
+    #[arg(long, env = "DOWNBEAT_REORDER", default_value = "0%")]
+    pub(crate) reorder: Probability,
+    /// Whether replicas ask each other for packets that they missed.
+    #[arg(long, env = "DOWNBEAT_GAP_AWARENESS", default_value = "on")]
+    pub(crate) gap_awareness: Switch,
+    /// What decides which frames are lost or overtaken.
+    #[arg(long, env = "DOWNBEAT_SEED", default_value_t = 1)]
+    pub(crate) seed: u64,
     /// Return when the deployment is ready and leave it running.
     #[arg(long, env = "DOWNBEAT_DETACH")]
     pub(crate) detach: bool,
@@ -232,6 +262,9 @@ pub(crate) enum ReplicaAction {
     Run,
     /// Mark its first boot.
     Format,
+    /// Mark that it has run before and lost its disk: it then votes for nothing until a view is
+    /// started for it.
+    FormatLost,
 }
 
 /// Arguments of `p4`.

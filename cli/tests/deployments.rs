@@ -137,34 +137,6 @@ fn a_replica_killed_under_load_loses_nothing() {
 }
 
 #[test]
-fn a_restarted_replica_votes_for_nothing_and_says_so() {
-    let deployment = Deployment::up(&["--fabric=tunnel"]);
-    set_keys(deployment.resp, 0, 20);
-    kill_9(deployment.status()["roles"]["r2"]["pid"].as_u64().unwrap());
-    set_keys(deployment.resp, 20, 40);
-    let file = deployment.run_folder().join("deployment.json");
-    let mut restarted = common::downbeat(deployment.folder.path())
-        .args(["replica", "--index=2"])
-        .arg(format!("--deployment={}", file.display()))
-        .spawn()
-        .unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while deployment.status()["roles"]["r2"]["state"] != "recovering" {
-        assert!(Instant::now() < deadline, "{:#}", deployment.status());
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-    set_keys(deployment.resp, 40, 60);
-    expect_keys(deployment.resp, 60);
-    let r2 = &deployment.status()["roles"]["r2"];
-    assert_eq!(
-        (&r2["state"], &r2["executed"]),
-        (&"recovering".into(), &0.into())
-    );
-    restarted.kill().unwrap();
-    restarted.wait().unwrap();
-}
-
-#[test]
 fn a_switch_that_restarts_empty_is_filled_again_with_a_fresh_term() {
     let deployment = Deployment::up(&["--fabric=tunnel"]);
     set_keys(deployment.resp, 0, 20);

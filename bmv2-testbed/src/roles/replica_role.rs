@@ -37,7 +37,8 @@ pub fn replica_node(
     let group = deployment.group();
     match deployment.protocol {
         ProtocolName::SpecPaxos => {
-            let config = Config::new(me, deployment.quorum());
+            let mut config = Config::new(me, deployment.quorum());
+            config.gap_awareness = deployment.gap_awareness;
             let core = match boot {
                 Boot::First => SpecPaxos::format(config, machine, now),
                 Boot::Again { persistent, starts } => {

@@ -9,7 +9,7 @@ use crate::arguments::DemoArguments;
 use crate::failure::Failure;
 use crate::output::Output;
 use bench::run_directory::RunDirectory;
-use bmv2_testbed::deployment::Options;
+use bmv2_testbed::deployment::{Harm, Options};
 use bmv2_testbed::embedded::Embedded;
 use bmv2_testbed::{Deployment, Fabric, ProtocolName};
 use clients::{Ran, run_clients};
@@ -37,6 +37,8 @@ pub(crate) fn run(arguments: &DemoArguments, output: Output) -> Result<(), Failu
         replicas: arguments.replicas,
         mtu: 1_428,
         round_shift: 8,
+        gap_awareness: arguments.gap_awareness.is_on(),
+        harm: Harm::default(),
         resp_port: 0,
         folder: run.path().to_path_buf(),
         unique: super::up::unique()?,

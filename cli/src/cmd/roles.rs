@@ -8,7 +8,7 @@ use bmv2_testbed::Deployment;
 use bmv2_testbed::embedded::Embedded;
 use bmv2_testbed::roles::{self, RoleError};
 use link::StopFlag;
-use replica::driver::StateFile;
+use replica::driver::{Identity, StateError, StateFile};
 use serde_json::json;
 use std::path::Path;
 
@@ -30,15 +30,23 @@ pub(crate) fn replica(arguments: &ReplicaArguments, output: Output) -> Result<()
         ReplicaAction::Run => until_stopped(&arguments.deployment, |deployment, stop| {
             roles::run_replica(deployment, index, stop)
         }),
-        ReplicaAction::Format => {
-            let deployment = Deployment::read(&arguments.deployment)?;
-            let folder = roles::state_folder(&deployment, index);
-            StateFile::format(&folder, &roles::identity(&deployment, index))?;
-            output.line(&format!("replica {index}: formatted {}", folder.display()));
-            output.object(json!({ "replica": index, "folder": folder.display().to_string() }));
-            Ok(())
-        }
+        ReplicaAction::Format => format(arguments, output, StateFile::format),
+        ReplicaAction::FormatLost => format(arguments, output, StateFile::format_lost),
     }
+}
+
+fn format(
+    arguments: &ReplicaArguments,
+    output: Output,
+    mark: impl FnOnce(&Path, &Identity) -> Result<(), StateError>,
+) -> Result<(), Failure> {
+    let index = arguments.index;
+    let deployment = Deployment::read(&arguments.deployment)?;
+    let folder = roles::state_folder(&deployment, index);
+    mark(&folder, &roles::identity(&deployment, index))?;
+    output.line(&format!("replica {index}: formatted {}", folder.display()));
+    output.object(json!({ "replica": index, "folder": folder.display().to_string() }));
+    Ok(())
 }
 
 pub(crate) fn embedded(arguments: &RoleArguments) -> Result<(), Failure> {

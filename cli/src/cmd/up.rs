@@ -5,7 +5,7 @@ use crate::arguments::UpArguments;
 use crate::failure::Failure;
 use crate::output::Output;
 use bench::run_directory::RunDirectory;
-use bmv2_testbed::deployment::Options;
+use bmv2_testbed::deployment::{Harm, Options};
 use bmv2_testbed::netns::{Bmv2Program, Lab};
 use bmv2_testbed::processes::{self, Processes};
 use bmv2_testbed::{Deployment, Fabric};
@@ -46,6 +46,12 @@ pub(crate) fn run(arguments: &UpArguments, output: Output) -> Result<(), Failure
         round_shift: arguments
             .round_shift
             .unwrap_or(if fabric == Fabric::Bmv2 { 12 } else { 8 }),
+        gap_awareness: arguments.gap_awareness.is_on(),
+        harm: Harm {
+            loss_ppm: arguments.loss.ppm(),
+            reorder_ppm: arguments.reorder.ppm(),
+            seed: arguments.seed,
+        },
         resp_port: arguments.resp_port,
         folder: folder.clone(),
         unique: unique()?,

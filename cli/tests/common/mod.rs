@@ -9,6 +9,8 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+pub mod load;
+
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::string::String;
+use std::time::{SystemTime, UNIX_EPOCH};
 use wire::{GroupId, ReplicaId, ViewNumber};
 
 const FILE: &str = "replica.json";
@@ -44,7 +45,7 @@ pub enum Boot {
 pub enum StateError {
     /// No state where some was expected.
     #[error(
-        "{path} holds no replica; for a first boot run `downbeat replica format`, a lost disk is not one"
+        "{path} holds no replica; for a first boot run `downbeat replica format`, after the loss of a disk `downbeat replica format-lost`"
     )]
     NotFormatted {
         /// The folder.
@@ -99,6 +100,19 @@ pub struct StateFile {
 impl StateFile {
     /// Marks `folder` as a replica's before its first boot.
     pub fn format(folder: &Path, identity: &Identity) -> Result<(), StateError> {
+        Self::mark(folder, identity, 0)
+    }
+
+    /// Marks `folder` as that of a replica which has run before and lost its disk. How often it
+    /// has started is forgotten too: the time of day, in microseconds, is larger than any count,
+    /// and than the time at which a disk was lost before, unless the clock was set back.
+    pub fn format_lost(folder: &Path, identity: &Identity) -> Result<(), StateError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let starts = now.map_or(1, |now| u64::try_from(now.as_micros()).unwrap_or(u64::MAX));
+        Self::mark(folder, identity, starts)
+    }
+
+    fn mark(folder: &Path, identity: &Identity, starts: u64) -> Result<(), StateError> {
         fs::create_dir_all(folder).map_err(|source| io_error("create", folder, source))?;
         if let Some((found, _, _)) = read(folder)? {
             return Err(StateError::Formatted {
@@ -106,7 +120,7 @@ impl StateFile {
                 found,
             });
         }
-        write(folder, identity, 0, Persistent::default())
+        write(folder, identity, starts, Persistent::default())
     }
 
     /// Opens a formatted folder for this boot; from now on the replica has run before.
@@ -259,6 +273,18 @@ mod tests {
         assert_eq!(open().unwrap().1, again);
         let again = StateFile::format(folder.path(), &identity(0));
         assert!(matches!(again, Err(StateError::Formatted { .. })));
+    }
+
+    #[test]
+    fn a_lost_disk_makes_a_later_life() {
+        let folder = tempfile::tempdir().unwrap();
+        StateFile::format_lost(folder.path(), &identity(0)).unwrap();
+        let (_, boot) = StateFile::open(folder.path(), identity(0)).unwrap();
+        let Boot::Again { persistent, starts } = boot else {
+            panic!("{boot:?}");
+        };
+        assert_eq!(persistent, Persistent::default());
+        assert!(starts > 1_000_000_000_000_000, "{starts}");
     }
 
     #[test]
