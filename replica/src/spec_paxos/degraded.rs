@@ -19,6 +19,8 @@ use wire::{SlotNumber, SummaryHash, Tick};
 /// View changes in a row after which nothing was committed by a superquorum, before the group
 /// does without one.
 const FRUITLESS_MAX: u32 = 3;
+/// So many entries committed by superquorums in one view: the return to speculation has lasted.
+const LASTING: u64 = 1_024;
 /// The wait before a return to speculation doubles at most this often.
 const DOUBLINGS_MAX: u32 = 6;
 
@@ -50,7 +52,11 @@ impl<S: StateMachine> SpecPaxos<S> {
     /// Keeps count of views that did not get anywhere.
     pub(super) fn note_end_of_view(&mut self) {
         let log = self.history.log();
-        if self.degraded || log.last_committed() > self.view_start {
+        let committed = log.last_committed().0.saturating_sub(self.view_start.0);
+        if !self.degraded && committed >= LASTING {
+            self.degradations = 0;
+        }
+        if self.degraded || committed > 0 {
             self.fruitless = 0;
         } else if log.last() > self.view_start {
             self.fruitless += 1;

@@ -138,8 +138,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         let last = self.history.log().last();
         self.view_start = last;
         self.degraded = degraded;
-        self.incarnations.merge(&incarnations);
-        self.view_incarnations = incarnations;
+        self.note_lives(incarnations);
         self.become_normal(now, out);
         if committed > self.history.log().last_committed() {
             self.history.commit(committed.min(last));

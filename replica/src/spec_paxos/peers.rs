@@ -36,6 +36,11 @@ impl Peers {
         self.suspected.insert(replica);
     }
 
+    /// A replica is about to take part again.
+    pub(super) fn expect(&mut self, replica: ReplicaId) {
+        self.suspected.remove(replica);
+    }
+
     pub(super) fn is_suspected(&self, replica: ReplicaId) -> bool {
         self.suspected.contains(replica)
     }

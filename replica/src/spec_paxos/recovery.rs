@@ -95,6 +95,17 @@ impl<S: StateMachine> SpecPaxos<S> {
         newest || self.config.breaks(Mutant::IgnoreIncarnations)
     }
 
+    /// The view was started for these lives: who has a new one takes part from now on.
+    pub(super) fn note_lives(&mut self, incarnations: Incarnations) {
+        for replica in (0..self.n()).map(super::replica_at) {
+            if incarnations.of(replica) > self.view_incarnations.of(replica) {
+                self.peers.expect(replica);
+            }
+        }
+        self.incarnations.merge(&incarnations);
+        self.view_incarnations = incarnations;
+    }
+
     /// While recovering: others know of a life of this replica that this one cannot remember.
     pub(super) fn learn_own_life(&mut self, message: &StartViewChange) {
         let me = self.config.me;
@@ -123,21 +134,19 @@ impl<S: StateMachine> SpecPaxos<S> {
             self.incarnations.learn(replica, incarnation);
             self.peers.forget(replica);
         }
-        if self.mode != Mode::Normal {
-            return;
-        }
+        let normal = self.mode == Mode::Normal;
         let started_for_it = self.view > view && self.view_incarnations.of(replica) == incarnation;
-        if started_for_it {
+        if normal && started_for_it {
             if self.is_leader() {
                 self.repeat_start_view(now, replica, out);
             }
             return;
         }
-        // It does not take part until it is let in.
+        // It does not take part until it is let in, and cannot lead.
         self.peers.suspect(replica);
-        let its_leader_is_gone = self.leader_of(self.view) == replica;
-        if self.is_leader() || its_leader_is_gone {
-            let degraded = self.degraded || self.wants_degraded();
+        let is_without_leader = self.leader_of(self.view) == replica;
+        if is_without_leader || (normal && self.is_leader()) {
+            let degraded = self.degraded || self.change.degraded || self.wants_degraded();
             self.reconcile_above(now, view, degraded, out);
         }
     }
