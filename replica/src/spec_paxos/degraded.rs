@@ -198,7 +198,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             let end = SlotNumber(message.base.0 + entries.len() as u64);
             if message.base > self.history.log().last() {
                 self.fetch_ordered(now, end, out);
-            } else if self.append_ordered(message.base, message.base_hash, entries) {
+            } else if self.append_ordered(message.base, message.base_hash, &entries) {
                 self.commit_ordered(message.committed);
                 self.acknowledge(out);
             }
@@ -214,12 +214,12 @@ impl<S: StateMachine> SpecPaxos<S> {
         &mut self,
         base: SlotNumber,
         base_hash: SummaryHash,
-        entries: Vec<(SummaryHash, StoredRequest)>,
+        entries: &[(SummaryHash, StoredRequest)],
     ) -> bool {
         let last = self.history.log().last();
         let known = usize::try_from(last.0 - base.0).unwrap_or(usize::MAX);
         let (mut before, rest) = match known.checked_sub(1) {
-            None => (base_hash, entries.as_slice()),
+            None => (base_hash, entries),
             Some(newest) => match entries.get(newest) {
                 None => return true,
                 Some((hash, _)) => (*hash, &entries[known..]),

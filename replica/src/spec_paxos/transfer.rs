@@ -96,7 +96,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         let entries = owned(&message.entries);
         if self.is_following_an_order() {
             if message.base <= self.history.log().last()
-                && self.append_ordered(message.base, message.base_hash, entries)
+                && self.append_ordered(message.base, message.base_hash, &entries)
             {
                 self.commit_ordered(message.committed);
                 self.acknowledge(out);

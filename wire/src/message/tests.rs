@@ -61,10 +61,17 @@ impl Owned {
         })
     }
 
-    /// One message of each type.
+    /// One message of each type, in the order of their type bytes.
     fn each<'a>(&'a self, storage: &'a mut Vec<u8>) -> Vec<Message<'a>> {
         let entries = Entries::encode(self.log_entries(), storage);
-        let [a, b, c, d, _] = self.numbers;
+        let mut each = self.normal_case();
+        each.extend(self.view_change(entries));
+        each.extend(self.transfer(entries));
+        each
+    }
+
+    fn normal_case(&self) -> Vec<Message<'_>> {
+        let [a, b, c, ..] = self.numbers;
         let (view, replica, hash) = (
             ViewNumber(a),
             ReplicaId(self.replica),
@@ -97,6 +104,18 @@ impl Owned {
                 hash
             }),
             Message::Commit(Commit { view, slot, hash }),
+        ]
+    }
+
+    fn view_change<'a>(&self, entries: Entries<'a>) -> Vec<Message<'a>> {
+        let [a, b, c, d, _] = self.numbers;
+        let (view, replica, hash) = (
+            ViewNumber(a),
+            ReplicaId(self.replica),
+            SummaryHash(self.hash),
+        );
+        let (slot, committed) = (SlotNumber(b), SlotNumber(c));
+        alloc::vec![
             Message::StartViewChange(StartViewChange {
                 view,
                 replica,
@@ -124,6 +143,18 @@ impl Owned {
                 entries
             }),
             Message::InView(InView { view, replica }),
+        ]
+    }
+
+    fn transfer<'a>(&'a self, entries: Entries<'a>) -> Vec<Message<'a>> {
+        let [a, b, c, d, _] = self.numbers;
+        let (view, replica, hash) = (
+            ViewNumber(a),
+            ReplicaId(self.replica),
+            SummaryHash(self.hash),
+        );
+        let (slot, committed) = (SlotNumber(b), SlotNumber(c));
+        alloc::vec![
             Message::FetchLog(FetchLog {
                 view,
                 replica,
