@@ -13,6 +13,9 @@ pub const BULK_LIMIT: usize = 256 << 20;
 /// Bulk messages that may wait for one replica.
 pub(super) const QUEUE_LIMIT: usize = 16;
 
+/// Bytes of bulk messages that may wait for one replica besides the first of them.
+pub(super) const QUEUE_BYTES: usize = 64 << 20;
+
 /// Sends bulk messages to the other replicas of a group.
 pub trait BulkSender: Send {
     /// Queues a message of at most [`BULK_LIMIT`] bytes; never blocks. Returns whether it was

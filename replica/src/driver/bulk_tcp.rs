@@ -4,13 +4,15 @@
 //! its length in 32 bits. One thread accepts, one reads each connection, one writes to each
 //! peer; a lost connection is made again when there is something to send.
 
-use super::bulk::{BULK_LIMIT, BulkSender, QUEUE_LIMIT};
+use super::bulk::{BULK_LIMIT, BulkSender, QUEUE_BYTES, QUEUE_LIMIT};
 use link::{Inbox, InboxSender, LinkError, StopFlag, Waker};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::string::{String, ToString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -53,7 +55,30 @@ pub enum BulkError {
 
 /// The sending side; receiving threads live until `stop` is raised.
 pub struct TcpBulk {
-    peers: Vec<Option<SyncSender<Vec<u8>>>>,
+    peers: Vec<Option<Peer>>,
+}
+
+/// What waits for one replica: bounded in messages and in bytes, however slow it is.
+struct Peer {
+    queue: SyncSender<Vec<u8>>,
+    /// Bytes that wait.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Peer {
+    fn send(&self, message: &[u8]) -> bool {
+        // One message may be as long as any; what comes on top must fit the bound with it.
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if waiting > 0 && waiting + message.len() > QUEUE_BYTES {
+            return false;
+        }
+        self.waiting.fetch_add(message.len(), Ordering::Relaxed);
+        let taken = self.queue.try_send(message.to_vec()).is_ok();
+        if !taken {
+            self.waiting.fetch_sub(message.len(), Ordering::Relaxed);
+        }
+        taken
+    }
 }
 
 impl TcpBulk {
@@ -84,10 +109,15 @@ impl TcpBulk {
             }
             let (queue, messages) = sync_channel(QUEUE_LIMIT);
             let (address, stop) = (*address, stop.clone());
+            let waiting = Arc::new(AtomicUsize::new(0));
+            let messages = Waiting {
+                messages,
+                bytes: Arc::clone(&waiting),
+            };
             spawn("bulk-write", move || {
                 write_to(address, group, me, &messages, &stop);
             })?;
-            senders.push(Some(queue));
+            senders.push(Some(Peer { queue, waiting }));
         }
         Ok((Self { peers: senders }, inbox))
     }
@@ -96,8 +126,7 @@ impl TcpBulk {
 impl BulkSender for TcpBulk {
     fn send(&mut self, to: ReplicaId, message: &[u8]) -> bool {
         let peer = self.peers.get(usize::from(to.0)).and_then(Option::as_ref);
-        message.len() <= BULK_LIMIT
-            && peer.is_some_and(|queue| queue.try_send(message.to_vec()).is_ok())
+        message.len() <= BULK_LIMIT && peer.is_some_and(|peer| peer.send(message))
     }
 }
 
@@ -188,16 +217,22 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
+/// The writing thread's end of a queue.
+struct Waiting {
+    messages: Receiver<Vec<u8>>,
+    bytes: Arc<AtomicUsize>,
+}
+
 fn write_to(
     address: SocketAddr,
     group: GroupId,
     me: ReplicaId,
-    messages: &Receiver<Vec<u8>>,
+    waiting: &Waiting,
     stop: &StopFlag,
 ) {
     let mut connection: Option<TcpStream> = None;
     while !stop.is_raised() {
-        let message = match messages.recv_timeout(STOP_CHECK) {
+        let message = match waiting.messages.recv_timeout(STOP_CHECK) {
             Ok(message) => message,
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
@@ -213,6 +248,7 @@ fn write_to(
             }
             connection = None;
         }
+        waiting.bytes.fetch_sub(message.len(), Ordering::Relaxed);
     }
 }
 
@@ -277,6 +313,19 @@ mod tests {
         assert!(!first.send(ReplicaId(0), b"to myself"));
         assert!(!first.send(ReplicaId(9), b"to nobody"));
         stop.stop();
+    }
+
+    #[test]
+    fn what_waits_for_a_replica_that_takes_nothing_is_bounded() {
+        let (queue, _messages) = sync_channel(QUEUE_LIMIT);
+        let peer = Peer {
+            queue,
+            waiting: Arc::default(),
+        };
+        let large = std::vec![0; QUEUE_BYTES];
+        assert!(peer.send(&large), "one message of any length");
+        assert!(!peer.send(b"more"));
+        assert_eq!(peer.waiting.load(Ordering::Relaxed), QUEUE_BYTES);
     }
 
     #[test]
