@@ -21,6 +21,16 @@ pub(super) enum Waiting {
     Request(StoredRequest),
 }
 
+impl Waiting {
+    /// Whether this is the packet with that request, or without one.
+    fn is(&self, request: Option<(ClientId, RequestNumber)>) -> bool {
+        match self {
+            Self::Other => request.is_none(),
+            Self::Request(own) => request == Some((own.client, own.number)),
+        }
+    }
+}
+
 /// What is remembered of a packet whose turn has been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Passed {
@@ -99,14 +109,15 @@ impl Arrivals {
             Place::NewEpoch
         } else if epoch < self.epoch {
             Place::Late
-        } else if sequence >= self.next {
-            match self.waiting.contains_key(&sequence) {
-                true => Place::Copy,
-                false if sequence == self.next => Place::Now,
-                false => Place::Ahead,
-            }
-        } else {
+        } else if sequence < self.next {
             self.place_of_passed(sequence, request)
+        } else {
+            match self.waiting.get(&sequence) {
+                Some(waiting) if waiting.is(request) => Place::Copy,
+                Some(_) => Place::Late,
+                None if sequence == self.next => Place::Now,
+                None => Place::Ahead,
+            }
         }
     }
 

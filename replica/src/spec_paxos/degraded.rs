@@ -314,10 +314,8 @@ impl<S: StateMachine> SpecPaxos<S> {
         if slot <= committed {
             return;
         }
+        self.reply_committed(slot, out);
         self.history.commit(slot);
-        for answered in committed.0 + 1..=slot.0 {
-            self.reply(SlotNumber(answered), out);
-        }
         self.prepare_if_due(out);
         if slot == last {
             // Nothing else will carry it before the next sign of life.

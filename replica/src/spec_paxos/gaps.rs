@@ -10,18 +10,21 @@
 use super::arrivals::{Known, Passed, Place, Waiting};
 use super::timers::Timer;
 use super::{SpecPaxos, replica_at};
-use crate::client_table::Freshness;
 use crate::history::{Origin, RequestRef};
 use crate::protocol::Mode;
 use crate::quorum::ReplicaSet;
 use crate::{Effects, StateMachine};
-use wire::message::{Body, FetchPackets, Message, Packet};
-use wire::{ReplicaId, SequenceNumber, Tick};
+use wire::message::{Body, FetchPackets, Message, Packet, Wants};
+use wire::{
+    AgreedTime, ClientId, EpochNumber, ReplicaId, RequestNumber, SequenceNumber, SlotNumber, Tick,
+};
 
 /// Peers are asked that often for one packet, in turn, before a replica goes on without it.
 const ATTEMPTS_MAX: usize = 4;
 /// Packets asked for at once.
 const FETCH_MAX: u64 = 16;
+/// So many of the newest entries are looked through for a packet that a peer lacks.
+const REMEMBERED_MAX: u64 = 1_024;
 
 /// What is being done about the first hole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -126,7 +129,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             Waiting::Request(request) => {
                 let request = request.as_ref();
                 self.arrivals.pass(Arrived::Request(request).passed());
-                self.take_request(now, request, wire::message::Wants::Reply, out);
+                self.take_request(now, request, Wants::Reply, out);
             }
         }
     }
@@ -240,25 +243,33 @@ impl<S: StateMachine> SpecPaxos<S> {
     }
 
     /// The time stamped on a packet that is known.
-    fn time_of(&self, epoch: wire::EpochNumber, sequence: SequenceNumber) -> wire::AgreedTime {
+    fn time_of(&self, epoch: EpochNumber, sequence: SequenceNumber) -> AgreedTime {
         match self.arrivals.tell(epoch, sequence) {
             Known::Passed(Passed::Request { time, .. }) => time,
             Known::Waits(Waiting::Request(request)) => request.origin.time,
-            _ => wire::AgreedTime::ZERO,
+            _ => AgreedTime::ZERO,
         }
     }
 
-    /// A request whose turn has been, if the log still has it.
+    /// A request whose turn has been, if the log still has it. Its client may have asked again
+    /// since, so the client table cannot tell where it is.
     fn remembered(
         &self,
-        client: wire::ClientId,
-        number: wire::RequestNumber,
-        time: wire::AgreedTime,
+        client: ClientId,
+        number: RequestNumber,
+        time: AgreedTime,
     ) -> Option<RequestRef<'_>> {
-        let Freshness::Repeated(slot) = self.history.freshness(client, number) else {
-            return None;
-        };
-        let mut request = self.history.log().get(slot)?.request;
+        let log = self.history.log();
+        let oldest = log
+            .last()
+            .0
+            .saturating_sub(REMEMBERED_MAX)
+            .max(log.base().0);
+        let newest_first = (oldest + 1..=log.last().0).rev().map(SlotNumber);
+        let mut request = newest_first
+            .filter_map(|slot| log.get(slot))
+            .map(|entry| entry.request)
+            .find(|request| (request.client, request.number) == (client, number))?;
         request.origin.time = time;
         Some(request)
     }

@@ -121,13 +121,13 @@ impl<S: StateMachine> SpecPaxos<S> {
             incarnations,
             ..
         } = start;
-        let (base, entries) = self.above_committed(base, entries);
         let committed_here = self.history.log().last_committed();
         assert!(
-            base >= committed_here,
+            base.0 + entries.len() as u64 >= committed_here.0,
             "view {} forgets slots up to {committed_here}",
             self.view
         );
+        let (base, entries) = self.above_committed(base, entries);
         if !self.chain_holds(base, &entries) {
             self.counters.rejected += 1;
             return;

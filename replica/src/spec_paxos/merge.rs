@@ -111,7 +111,12 @@ pub(super) fn merge(quorum: Quorum, mutant: Option<Mutant>, reports: &[Report]) 
         _ => quorum.merge_votes().min(kept.len()),
     };
     let agreed = agreed_suffix(needed, &kept, longest);
-    let leftovers = leftovers(&kept, longest.committed, &agreed);
+    // Without this the break would show nothing: what the votes drop follows all the same.
+    let leftovers = if ordered {
+        Vec::new()
+    } else {
+        leftovers(&kept, longest.committed, &agreed)
+    };
     Merged {
         committed: longest.committed,
         committed_hash: longest.committed_hash,

@@ -8,7 +8,7 @@ use crate::mutant::Mutant;
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
 use wire::message::{Message, Reply, Request, Wants};
-use wire::{ClientId, SlotNumber, StampHeader, Tick};
+use wire::{ClientId, SlotNumber, StampHeader, Tick, ViewNumber};
 
 impl<S: StateMachine> SpecPaxos<S> {
     /// A request to the group.
@@ -112,12 +112,25 @@ impl<S: StateMachine> SpecPaxos<S> {
         self.reply_in(self.view, slot, out);
     }
 
-    fn reply_in(&self, view: wire::ViewNumber, slot: SlotNumber, out: &mut Effects) {
+    /// Answers for entries that are about to be committed up to `slot`; afterwards they may have
+    /// been truncated.
+    pub(super) fn reply_committed(&self, slot: SlotNumber, out: &mut Effects) {
+        let committed = self.history.log().last_committed();
+        for slot in committed.0 + 1..=slot.0 {
+            self.reply_as(self.view, SlotNumber(slot), true, out);
+        }
+    }
+
+    fn reply_in(&self, view: ViewNumber, slot: SlotNumber, out: &mut Effects) {
+        let committed = slot <= self.history.log().last_committed();
+        let early = self.degraded && self.config.breaks(Mutant::DegradedRepliesEarly);
+        self.reply_as(view, slot, committed || early, out);
+    }
+
+    fn reply_as(&self, view: ViewNumber, slot: SlotNumber, committed: bool, out: &mut Effects) {
         let Some(entry) = self.history.log().get(slot) else {
             return;
         };
-        let committed = slot <= self.history.log().last_committed();
-        let early = self.config.breaks(Mutant::DegradedRepliesEarly);
         let reply = Reply {
             client: entry.request.client,
             number: entry.request.number,
@@ -125,7 +138,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             view,
             slot,
             hash: entry.hash,
-            committed: committed || (self.degraded && early),
+            committed,
             result: entry.result,
         };
         assert!(

@@ -16,7 +16,7 @@ use crate::quorum::ReplicaSet;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
 use wire::message::{DoViewChange, Entries, InView, Message, StartView, StartViewChange};
-use wire::{ReplicaId, SlotNumber, Tick, ViewNumber};
+use wire::{ReplicaId, Tick, ViewNumber};
 
 /// Logs go by the reliable channel: they are sent again only after this many repetitions of the
 /// small messages. On a slow fabric, logs sent at every repetition would fill the channel with
@@ -382,12 +382,10 @@ impl<S: StateMachine> SpecPaxos<S> {
         if self.change.in_view.len() < needed || start <= committed {
             return;
         }
-        self.commit_and_announce(now, start, out);
         // Clients of these entries may have votes of two views, which do not add up; one
         // committed reply is enough for them.
-        for slot in committed.0 + 1..=start.0 {
-            self.reply(SlotNumber(slot), out);
-        }
+        self.reply_committed(start, out);
+        self.commit_and_announce(now, start, out);
     }
 
     /// Every replica, on becoming normal in a new view.

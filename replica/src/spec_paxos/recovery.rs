@@ -90,7 +90,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         replica: ReplicaId,
         incarnations: &Incarnations,
     ) -> bool {
-        self.incarnations.merge(incarnations);
+        self.learn_lives(incarnations);
         let newest = incarnations.of(replica) == self.incarnations.of(replica);
         newest || self.config.breaks(Mutant::IgnoreIncarnations)
     }
@@ -102,8 +102,18 @@ impl<S: StateMachine> SpecPaxos<S> {
                 self.peers.expect(replica);
             }
         }
-        self.incarnations.merge(&incarnations);
+        self.learn_lives(&incarnations);
         self.view_incarnations = incarnations;
+    }
+
+    /// Who has a new life has forgotten what it had in the last.
+    fn learn_lives(&mut self, incarnations: &Incarnations) {
+        for replica in (0..self.n()).map(super::replica_at) {
+            if incarnations.of(replica) > self.incarnations.of(replica) {
+                self.peers.forget(replica);
+            }
+        }
+        self.incarnations.merge(incarnations);
     }
 
     /// While recovering: others know of a life of this replica that this one cannot remember.

@@ -33,7 +33,8 @@ fn packets_have_a_place() {
     assert_eq!(place(&arrivals, 6), Place::Ahead);
     assert_eq!(place(&arrivals, 2), Place::Copy);
     arrivals.hold(SequenceNumber(6), Waiting::Other);
-    assert_eq!(place(&arrivals, 6), Place::Copy);
+    let copy = arrivals.place(EPOCH, SequenceNumber(6), None);
+    assert_eq!((copy, place(&arrivals, 6)), (Place::Copy, Place::Late));
     assert_eq!(arrivals.hole(), Some((SequenceNumber(4), 2)));
     let newer = arrivals.place(EpochNumber(4), SequenceNumber(1), None);
     assert_eq!(newer, Place::NewEpoch);
