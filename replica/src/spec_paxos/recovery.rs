@@ -145,7 +145,9 @@ impl<S: StateMachine> SpecPaxos<S> {
             self.peers.forget(replica);
         }
         let normal = self.mode == Mode::Normal;
-        let started_for_it = self.view > view && self.view_incarnations.of(replica) == incarnation;
+        let knew_it = self.view_incarnations.of(replica) == incarnation
+            || self.config.breaks(Mutant::IgnoreIncarnations);
+        let started_for_it = self.view > view && knew_it;
         if normal && started_for_it {
             if self.is_leader() {
                 self.repeat_start_view(now, replica, out);

@@ -124,8 +124,11 @@ impl<S: StateMachine> SpecPaxos<S> {
         };
         let end = SlotNumber(base.0 + entries.len() as u64);
         let agrees = self.history.log().hash_at(end) == Some(*last_hash);
-        if !agrees || self.config.breaks(Mutant::AdoptDropsVotes) {
+        if !agrees {
             self.replace_above(base, entries);
+        }
+        if self.config.breaks(Mutant::AdoptDropsVotes) {
+            self.history.rollback(end, |_| {});
         }
         self.history.commit(end);
     }
