@@ -13,6 +13,9 @@ use crate::{Effects, StateMachine};
 use wire::message::{Commit, Message, Sync, SyncReply};
 use wire::{SlotNumber, SummaryHash, Tick};
 
+/// The leader asks at the latest when so many entries have been appended since it asked last.
+const SYNC_ENTRIES: u64 = 256;
+
 /// What the leader has asked, and what a follower has been asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Synchronization {
@@ -391,11 +394,23 @@ impl<S: StateMachine> SpecPaxos<S> {
         self.replay_deferred(now, out);
     }
 
+    /// Leader: does not wait for its turn when much is not committed, long before replicas must
+    /// stop executing for that reason. (They would stop and go on at different requests.)
+    fn ask_if_much_waits(&mut self, now: Tick, slot: SlotNumber, out: &mut Effects) {
+        let every = SYNC_ENTRIES.min(self.config.limits.speculative_entries as u64 / 4);
+        let asked = self.synchronization.round.as_ref().map(|round| round.slot);
+        let since = slot.0.saturating_sub(asked.unwrap_or(self.view_start).0);
+        if since >= every && !self.degraded && self.open_round().is_none() {
+            self.synchronize(now, out);
+        }
+    }
+
     /// Something was appended at `slot`: what was waiting for it can be answered.
     pub(super) fn note_append(&mut self, now: Tick, slot: SlotNumber, out: &mut Effects) {
         if self.is_leader() {
             let soon = now.plus_us(self.config.timings.sync_us);
             self.timers.arm_by(Timer::Ask, soon);
+            self.ask_if_much_waits(now, slot, out);
             return;
         }
         if let Some(sync) = self.synchronization.owed
