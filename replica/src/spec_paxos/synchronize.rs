@@ -397,7 +397,9 @@ impl<S: StateMachine> SpecPaxos<S> {
     /// Leader: does not wait for its turn when much is not committed, long before replicas must
     /// stop executing for that reason. (They would stop and go on at different requests.)
     fn ask_if_much_waits(&mut self, now: Tick, slot: SlotNumber, out: &mut Effects) {
-        let every = SYNC_ENTRIES.min(self.config.limits.speculative_entries as u64 / 4);
+        let every = SYNC_ENTRIES
+            .min(self.config.limits.speculative_entries as u64 / 4)
+            .max(1);
         let asked = self.synchronization.round.as_ref().map(|round| round.slot);
         let since = slot.0.saturating_sub(asked.unwrap_or(self.view_start).0);
         if since >= every && !self.degraded && self.open_round().is_none() {
