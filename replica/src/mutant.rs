@@ -28,8 +28,8 @@ pub enum Mutant {
     OldStartView,
     /// The merged log is committed before anybody else has it.
     InViewAlone,
-    /// Catching up drops entries that stand on the committed prefix.
-    AdoptDropsVotes,
+    /// A replica that lacks committed entries gives up its own before it has the others.
+    FetchDropsVotes,
     /// A restarted replica goes on in its persisted view.
     RejoinAtOnce,
     /// Reports of earlier lives count.
@@ -64,7 +64,7 @@ impl Mutant {
         Self::MergeDuplicates,
         Self::OldStartView,
         Self::InViewAlone,
-        Self::AdoptDropsVotes,
+        Self::FetchDropsVotes,
         Self::RejoinAtOnce,
         Self::IgnoreIncarnations,
         Self::DegradedRepliesEarly,
@@ -90,7 +90,7 @@ impl Mutant {
             Self::MergeDuplicates => "merge-duplicates",
             Self::OldStartView => "old-start-view",
             Self::InViewAlone => "in-view-alone",
-            Self::AdoptDropsVotes => "adopt-drops-votes",
+            Self::FetchDropsVotes => "fetch-drops-votes",
             Self::RejoinAtOnce => "rejoin-at-once",
             Self::IgnoreIncarnations => "ignore-incarnations",
             Self::DegradedRepliesEarly => "degraded-replies-early",

@@ -239,6 +239,21 @@ impl<S: StateMachine> SpecPaxos<S> {
         true
     }
 
+    /// What waits for a commit is bounded: by what the view began with, or by the limit above the
+    /// committed prefix. A degraded view's follower learns of commits one message later.
+    fn check_speculation(&self) {
+        let log = self.history.log();
+        let limit = self.config.limits.speculative_entries as u64;
+        let bound = log.last_committed().0 + if self.degraded { 2 * limit } else { limit };
+        assert!(
+            self.mode != Mode::Normal || log.last().0 <= bound.max(self.view_start.0),
+            "slots up to {} are executed, {} is committed and the view began at {}",
+            log.last(),
+            log.last_committed(),
+            self.view_start
+        );
+    }
+
     /// Normal or reconciling: takes part in everything.
     fn on_message_as_member(&mut self, now: Tick, message: Message<'_>, out: &mut Effects) {
         match message {
@@ -336,13 +351,7 @@ impl<S: StateMachine> Protocol for SpecPaxos<S> {
             self.last_normal_view <= self.view,
             "installed a view that was not promised"
         );
-        let limits = &self.config.limits;
-        // A view may begin with what others had not committed, so the bound is per member.
-        assert!(
-            self.history.speculative_len() <= self.n() * limits.speculative_entries,
-            "{} entries wait for a commit",
-            self.history.speculative_len()
-        );
+        self.check_speculation();
         if self.mode == Mode::Normal {
             assert_eq!(self.last_normal_view, self.view, "normal means installed");
         }

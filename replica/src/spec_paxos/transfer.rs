@@ -3,7 +3,6 @@
 use super::SpecPaxos;
 use super::install::owned;
 use crate::history::{SnapshotAt, StoredRequest};
-use crate::mutant::Mutant;
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
@@ -126,9 +125,6 @@ impl<S: StateMachine> SpecPaxos<S> {
         let agrees = self.history.log().hash_at(end) == Some(*last_hash);
         if !agrees {
             self.replace_above(base, entries);
-        }
-        if self.config.breaks(Mutant::AdoptDropsVotes) {
-            self.history.rollback(end, |_| {});
         }
         self.history.commit(end);
     }
