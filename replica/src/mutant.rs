@@ -24,12 +24,10 @@ pub enum Mutant {
     MergeForgetsAgreed,
     /// What a truncated log holds again is appended again.
     MergeDuplicates,
-    /// A START-VIEW is installed although the view was installed before.
+    /// A delayed START-VIEW of an older view, or of the one installed, is installed.
     OldStartView,
     /// The merged log is committed before anybody else has it.
     InViewAlone,
-    /// A replica that lacks committed entries gives up its own before it has the others.
-    FetchDropsVotes,
     /// A restarted replica goes on in its persisted view.
     RejoinAtOnce,
     /// Reports of earlier lives count.
@@ -52,7 +50,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 20] = [
         Self::CommitByMajority,
         Self::CommitOnMismatch,
         Self::CommitUnchecked,
@@ -64,7 +62,6 @@ impl Mutant {
         Self::MergeDuplicates,
         Self::OldStartView,
         Self::InViewAlone,
-        Self::FetchDropsVotes,
         Self::RejoinAtOnce,
         Self::IgnoreIncarnations,
         Self::DegradedRepliesEarly,
@@ -90,7 +87,6 @@ impl Mutant {
             Self::MergeDuplicates => "merge-duplicates",
             Self::OldStartView => "old-start-view",
             Self::InViewAlone => "in-view-alone",
-            Self::FetchDropsVotes => "fetch-drops-votes",
             Self::RejoinAtOnce => "rejoin-at-once",
             Self::IgnoreIncarnations => "ignore-incarnations",
             Self::DegradedRepliesEarly => "degraded-replies-early",

@@ -60,8 +60,9 @@ impl<S: StateMachine> SpecPaxos<S> {
     pub(super) fn on_start_view(&mut self, now: Tick, message: &StartView<'_>, out: &mut Effects) {
         let leader = self.leader_of(message.view);
         let installed = self.mode == Mode::Normal && message.view == self.view;
-        let again = installed && self.config.breaks(Mutant::OldStartView);
-        if message.view < self.view || (installed && !again) || leader == self.config.me {
+        let old = message.view < self.view || installed;
+        let takes_old = self.config.breaks(Mutant::OldStartView);
+        if (old && !takes_old) || leader == self.config.me {
             return;
         }
         if self.mode == Mode::Recovering
@@ -71,7 +72,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
         self.hear(leader, now);
         let entries = owned(&message.entries);
-        if self.mode == Mode::Recovering {
+        if self.mode == Mode::Recovering || message.view < self.view {
             self.view = message.view;
             self.pending_start = None;
         } else if message.view > self.view {

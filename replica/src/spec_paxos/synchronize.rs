@@ -375,10 +375,6 @@ impl<S: StateMachine> SpecPaxos<S> {
         let Some(commit) = self.synchronization.announced else {
             return;
         };
-        if self.config.breaks(Mutant::FetchDropsVotes) {
-            let keep = self.history.log().last_committed();
-            self.history.rollback(keep, |_| {});
-        }
         let again = now.plus_us(self.config.timings.resend_us);
         self.timers.arm(Timer::FetchCommitted, again);
         self.fetch_log(self.leader_of(self.view), commit.slot, out);
