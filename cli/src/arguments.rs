@@ -5,7 +5,9 @@ use bmv2_testbed::{Fabric, ProtocolName};
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use link::faults::Probability;
+use sim::profile::Profile;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Replication co-designed with a programmable network.
 #[derive(Debug, Parser)]
@@ -80,6 +82,16 @@ pub(crate) enum Verb {
         before_help = "Examples:\n  downbeat p4 check\n  downbeat p4 build --p4c=p4c-bm2-ss\n"
     )]
     P4(P4Arguments),
+    /// Simulate whole deployments with faults in virtual time, many seeds, and check invariants.
+    #[command(
+        before_help = "Examples:\n  downbeat sim --seeds=2000\n  downbeat sim --faults=reorder --replicas=5 --seed=7 --events\n"
+    )]
+    Sim(SimArguments),
+    /// Step through one simulated run again.
+    #[command(
+        before_help = "Examples:\n  downbeat replay 7\n  downbeat replay 7 --faults=reorder --replicas=5\n"
+    )]
+    Replay(ReplayArguments),
     /// Tell what is missing for which fabric, and how to get it.
     #[command(before_help = "Examples:\n  downbeat doctor\n  downbeat doctor --json\n")]
     Doctor,
@@ -287,6 +299,166 @@ pub(crate) enum P4Action {
     Check,
     /// Compile and write the manifest.
     Build,
+}
+
+/// What a simulated run is, besides its seed.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SimFlags {
+    /// The protocol.
+    #[arg(long, env = "DOWNBEAT_PROTOCOL", default_value = "spec-paxos")]
+    pub(crate) protocol: Protocol,
+    /// Replicas in the group; several sizes take turns by seed. 3,5,7 unless given.
+    #[arg(long, env = "DOWNBEAT_REPLICAS", value_delimiter = ',')]
+    pub(crate) replicas: Vec<usize>,
+    /// Clients that ask at the same time.
+    #[arg(long, env = "DOWNBEAT_CLIENTS", default_value_t = 5)]
+    pub(crate) clients: usize,
+    /// Operations of each client.
+    #[arg(long, env = "DOWNBEAT_OPERATIONS", default_value_t = 60)]
+    pub(crate) operations: usize,
+    /// Keys that the clients share.
+    #[arg(long, env = "DOWNBEAT_KEYS", default_value_t = 6)]
+    pub(crate) keys: u64,
+    /// Which faults there may be.
+    #[arg(long, env = "DOWNBEAT_FAULTS", default_value = "all")]
+    pub(crate) faults: FaultsArgument,
+    /// Frames lost on every wire, besides.
+    #[arg(long, env = "DOWNBEAT_LOSS", default_value = "0")]
+    pub(crate) loss: Probability,
+    /// Frames held back on every wire, so that others overtake them, besides.
+    #[arg(long, env = "DOWNBEAT_REORDER", default_value = "0")]
+    pub(crate) reorder: Probability,
+    /// How long there may be faults, in virtual time; then all stop.
+    #[arg(long, env = "DOWNBEAT_FAULT_TIME", default_value = "300ms")]
+    pub(crate) fault_time: VirtualTime,
+    /// How long the group may take to heal after that.
+    #[arg(long, env = "DOWNBEAT_HEAL_TIME", default_value = "20s")]
+    pub(crate) heal_time: VirtualTime,
+    /// What a replica's processor takes for a message that comes in.
+    #[arg(long, env = "DOWNBEAT_RECEIVE_COST", default_value = "0ns")]
+    pub(crate) receive_cost: VirtualTime,
+    /// What it takes for a message that goes out.
+    #[arg(long, env = "DOWNBEAT_SEND_COST", default_value = "0ns")]
+    pub(crate) send_cost: VirtualTime,
+    /// Clients never pause: for throughput.
+    #[arg(long, env = "DOWNBEAT_STEADY")]
+    pub(crate) steady: bool,
+    /// Numbers of the only faults of the schedule that happen, such as 3,7,12, or none.
+    #[arg(long, env = "DOWNBEAT_ONLY_FAULTS")]
+    pub(crate) only_faults: Option<OnlyFaults>,
+    /// Whether replicas ask each other for packets that they missed; two runs of three if not
+    /// given.
+    #[arg(long, env = "DOWNBEAT_GAP_AWARENESS")]
+    pub(crate) gap_awareness: Option<Switch>,
+    /// A deliberate break of the protocol; `sim --mutants` lists them.
+    #[arg(long, env = "DOWNBEAT_MUTANT")]
+    pub(crate) mutant: Option<String>,
+}
+
+/// Arguments of `sim`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SimArguments {
+    /// The first seed; on its own, the only one. 1 unless given.
+    #[arg(long, env = "DOWNBEAT_SEED")]
+    pub(crate) seed: Option<u64>,
+    /// How many seeds to run; 100 unless a seed is given.
+    #[arg(long, env = "DOWNBEAT_SEEDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: Option<u64>,
+    /// The run itself.
+    #[command(flatten)]
+    pub(crate) flags: SimFlags,
+    /// Print a line for each event of the run.
+    #[arg(long, env = "DOWNBEAT_EVENTS")]
+    pub(crate) events: bool,
+    /// Break the protocol on purpose, one way after the other, and see each break caught.
+    #[arg(long, env = "DOWNBEAT_MUTANTS", conflicts_with_all = ["events", "seeds", "seed", "mutant"])]
+    pub(crate) mutants: bool,
+    /// Seeds within which a mutant must be caught.
+    #[arg(long, env = "DOWNBEAT_BOUND", requires = "mutants", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) bound: Option<u64>,
+}
+
+/// Arguments of `replay`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReplayArguments {
+    /// The seed.
+    pub(crate) seed: u64,
+    /// The run itself.
+    #[command(flatten)]
+    pub(crate) flags: SimFlags,
+}
+
+/// A fault profile's name on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FaultsArgument(pub(crate) Profile);
+
+impl ValueEnum for FaultsArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: [FaultsArgument; Profile::ALL.len()] = {
+            let mut all = [FaultsArgument(Profile::None); Profile::ALL.len()];
+            let mut index = 0;
+            while index < all.len() {
+                all[index] = FaultsArgument(Profile::ALL[index]);
+                index += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()))
+    }
+}
+
+/// A time with its unit, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct VirtualTime(pub(crate) u64);
+
+impl FromStr for VirtualTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no time; valid is a whole number with ns, us, ms or s");
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let factor: u64 = match unit {
+            "ns" => 1,
+            "us" | "µs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        // Times are added up: a century is enough, and none overflows.
+        let most = 1 << 61;
+        let nanoseconds = number.checked_mul(factor).filter(|ns| *ns <= most);
+        nanoseconds.map(Self).ok_or_else(wrong)
+    }
+}
+
+/// Numbers of faults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OnlyFaults(pub(crate) Vec<usize>);
+
+impl FromStr for OnlyFaults {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let number = |part: &str| {
+            part.parse()
+                .map_err(|_| format!("{part:?} is no number; valid is such as 3,7 or none"))
+        };
+        text.split(',')
+            .map(number)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
 }
 
 /// A protocol's name on the command line.

@@ -43,6 +43,8 @@ fn run() -> Result<(), Failure> {
         Verb::Front(arguments) => cmd::roles::front(&arguments),
         Verb::Embedded(arguments) => cmd::roles::embedded(&arguments),
         Verb::P4(arguments) => cmd::p4::run(&arguments, output),
+        Verb::Sim(arguments) => cmd::sim::run(&arguments, output),
+        Verb::Replay(arguments) => cmd::replay::run(&arguments, output),
         Verb::Doctor => {
             cmd::doctor::run(output);
             Ok(())

@@ -31,6 +31,13 @@ impl Output {
         }
     }
 
+    /// Data: lines that have their ends already, unless JSON was asked for.
+    pub(crate) fn text(self, lines: &str) {
+        if !self.json {
+            print(lines);
+        }
+    }
+
     /// Data: an object, if JSON was asked for. `schema` is added.
     pub(crate) fn object(self, mut value: Value) {
         if self.json {

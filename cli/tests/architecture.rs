@@ -29,6 +29,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "controller",
             "bench",
             "link",
+            "p4runtime",
         ],
     ),
     (

@@ -41,6 +41,33 @@ fn mistakes_are_told_with_what_is_valid() {
             "cannot read nowhere.json",
         ),
         (vec!["p4", "check"], "--p4 names the folder"),
+        (vec!["sim", "--faults=hrash"], "harsh"),
+        (
+            vec!["sim", "--replicas=3,4"],
+            "a group of 4 replicas is not possible: valid are 1, 3",
+        ),
+        (vec!["sim", "--clients=65"], "valid are 1 to 64"),
+        (
+            vec!["sim", "--operations=0"],
+            "operations must be at least 1",
+        ),
+        (vec!["sim", "--only-faults=3,x"], "\"x\" is no number"),
+        (vec!["sim", "--heal-time=5"], "ns, us, ms or s"),
+        (
+            vec!["sim", "--events", "--seeds=5"],
+            "--events prints one run, not 5",
+        ),
+        (vec!["sim", "--mutants", "--seed=3"], "cannot be used with"),
+        (
+            vec!["sim", "--seed=1", "--mutant=none"],
+            "there is no mutant none",
+        ),
+        (
+            vec!["sim", "--protocol=unreplicated", "--replicas=5"],
+            "exactly 1 replica, not 5",
+        ),
+        (vec!["replay"], "<SEED>"),
+        (vec!["replay", "seven"], "invalid digit"),
         (
             vec!["p4", "build", "--p4c=no-such-compiler"],
             "https://github.com/p4lang/p4c",
@@ -111,6 +138,8 @@ fn every_help_begins_with_two_examples_that_parse() {
         "replica",
         "front",
         "p4",
+        "sim",
+        "replay",
         "doctor",
         "config",
     ];

@@ -21,19 +21,19 @@
 //! What is not seen from here: somebody who is no controller of ours and zeroes registers under
 //! entries that stay, such as by `RECONCILE_AND_COMMIT`. Members see the numbers run back then.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wire::{EpochNumber, GroupId};
 
-use crate::event::{EventKind, Events, InstalledGroup};
-use crate::plan::{Difference, Plan, differences, stages};
-use crate::rule::Rule;
+pub use crate::installation::Settled;
+
+use crate::event::{EventKind, Events};
+use crate::installation::{Answer, Ask, Installation, Next};
+use crate::plan::{Difference, Plan};
 use crate::target::{Change, Lead, Session, Target, TargetError};
-use crate::terms::{TakenTerm, TermError, TermStore};
+use crate::terms::{TermError, TermStore};
 
 /// How long to pause between two tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,15 +81,6 @@ fn first(differences: &[Difference]) -> String {
     differences
         .first()
         .map_or_else(|| "unknown".to_owned(), ToString::to_string)
-}
-
-/// What a switch was found to be, or made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// The groups of which the switch is the root.
-    pub groups: Vec<InstalledGroup>,
-    /// False if nothing was written.
-    pub installed: bool,
 }
 
 /// The controller of one switch.
@@ -233,98 +224,53 @@ impl<T: Target> SwitchController<T> {
     }
 
     async fn compare_or_install(&self, session: &T::Session) -> Result<Settled, TryError> {
-        let mut observed = EpochNumber::ZERO;
-        if session.has_program().await? {
-            let found = session.read().await?;
-            observed = greatest_term(&found);
-            let recorded = self
-                .with_terms(|terms, switch| terms.recorded(&switch))
-                .await?;
-            match self.compare(&recorded, &found) {
-                Ok(desired) => {
-                    return Ok(Settled {
-                        groups: groups_of(&desired),
-                        installed: false,
-                    });
-                }
-                Err(differences) => self.tell(EventKind::Differs { differences }),
+        let (mut installation, mut ask) = Installation::begin();
+        loop {
+            let answer = self.carry_out(session, ask).await?;
+            let mut tell = |kind| self.tell(kind);
+            match installation.answer(&self.plan, answer, &mut tell) {
+                Next::Ask(next) => ask = next,
+                Next::Done(done) => return done.map_err(TryError::ReadBack),
             }
-        } else {
-            self.tell(EventKind::OtherProgram);
         }
-        session.load_program().await?;
-        self.tell(EventKind::PipelinePushed {
-            cookie: self.target.cookie(),
-        });
-        let desired = self.take_term(observed).await?;
-        self.write(session, &desired).await?;
-        let found = session.read().await?;
-        let differences = differences(&desired, &found);
-        if !differences.is_empty() {
-            self.tell(EventKind::Differs {
-                differences: differences.clone(),
-            });
-            return Err(TryError::ReadBack(differences));
-        }
-        Ok(Settled {
-            groups: groups_of(&desired),
-            installed: true,
+    }
+
+    async fn carry_out(&self, session: &T::Session, ask: Ask) -> Result<Answer, TryError> {
+        Ok(match ask {
+            Ask::Program => Answer::Program(session.has_program().await?),
+            Ask::Rules => {
+                let found = session.read().await?;
+                let recorded = self
+                    .with_terms(|terms, switch| terms.recorded(&switch))
+                    .await?;
+                Answer::Rules { recorded, found }
+            }
+            Ask::Load => {
+                session.load_program().await?;
+                self.tell(EventKind::PipelinePushed {
+                    cookie: self.target.cookie(),
+                });
+                Answer::Loaded
+            }
+            Ask::Term { groups, observed } => {
+                let take = move |terms: TermStore, switch: String| {
+                    terms.take(&switch, &groups, observed, unix_us())
+                };
+                Answer::Term(self.with_terms(take).await?)
+            }
+            Ask::Insert(rules) => {
+                if let Err(error) = session.insert(&rules).await {
+                    if let TargetError::Refused(failures) = &error {
+                        self.tell(EventKind::WriteFailed {
+                            failures: failures.clone(),
+                        });
+                    }
+                    return Err(error.into());
+                }
+                Answer::Inserted
+            }
+            Ask::ReadBack => Answer::ReadBack(session.read().await?),
         })
-    }
-
-    /// The rules that should be there if they are there, else all differences. A group without a
-    /// recorded term counts as one with term 0, which no switch has.
-    fn compare(
-        &self,
-        recorded: &BTreeMap<GroupId, TakenTerm>,
-        found: &BTreeSet<Rule>,
-    ) -> Result<BTreeSet<Rule>, Vec<Difference>> {
-        let never = TakenTerm {
-            term: EpochNumber::ZERO,
-            taken_us: 0,
-        };
-        let term = |group| (group, recorded.get(&group).copied().unwrap_or(never));
-        let terms: BTreeMap<_, _> = self.plan.groups().map(term).collect();
-        let desired = self.plan.rules(&terms).unwrap_or_default();
-        let differences = differences(&desired, found);
-        if differences.is_empty() {
-            Ok(desired)
-        } else {
-            Err(differences)
-        }
-    }
-
-    /// All rules with a fresh term, which is on disk as used when this returns.
-    async fn take_term(&self, observed: EpochNumber) -> Result<BTreeSet<Rule>, TryError> {
-        let groups: Vec<GroupId> = self.plan.groups().collect();
-        if groups.is_empty() {
-            return Ok(self.plan.rules(&BTreeMap::new()).unwrap_or_default());
-        }
-        let of_term = groups.clone();
-        let taken = self
-            .with_terms(move |terms, switch| terms.take(&switch, &of_term, observed, unix_us()))
-            .await?;
-        let terms = groups.into_iter().map(|group| (group, taken)).collect();
-        Ok(self.plan.rules(&terms).unwrap_or_default())
-    }
-
-    async fn write(&self, session: &T::Session, rules: &BTreeSet<Rule>) -> Result<(), TryError> {
-        for stage in stages(rules) {
-            if let Err(error) = session.insert(&stage).await {
-                if let TargetError::Refused(failures) = &error {
-                    self.tell(EventKind::WriteFailed {
-                        failures: failures.clone(),
-                    });
-                }
-                return Err(error.into());
-            }
-        }
-        let term = groups_of(rules).first().map(|group| group.term);
-        self.tell(EventKind::Installed {
-            term,
-            rules: rules.len(),
-        });
-        Ok(())
     }
 
     /// Runs a job on the state file where it may block.
@@ -345,23 +291,6 @@ impl<T: Target> SwitchController<T> {
     fn tell(&self, kind: EventKind) {
         self.events.tell(self.plan.switch(), kind);
     }
-}
-
-fn groups_of(rules: &BTreeSet<Rule>) -> Vec<InstalledGroup> {
-    let groups = rules.iter().filter_map(|rule| match rule {
-        Rule::Group(rule) => Some(InstalledGroup {
-            group: rule.group,
-            term: rule.term,
-            round_base: rule.round_base,
-        }),
-        _ => None,
-    });
-    groups.collect()
-}
-
-fn greatest_term(rules: &BTreeSet<Rule>) -> EpochNumber {
-    let terms = groups_of(rules).into_iter().map(|group| group.term);
-    terms.max().unwrap_or(EpochNumber::ZERO)
 }
 
 /// A clock before 1970 counts as 0, which the terms refuse.

@@ -8,6 +8,7 @@
 //! | [`topology`] | switches, hosts and groups; `single,N` and TOML | yes |
 //! | [`rule`] | one rule of a switch, in words of the fabric | yes |
 //! | [`plan`] | which rules a switch should have, in which order, and where it differs | yes |
+//! | [`installation`] | what is asked of a switch, step by step, until it is as it should be | yes |
 //! | [`terms`] | fresh terms, in a state file that is written before a term is used | its state |
 //! | [`target`] | what the controller asks of a kind of switch | a trait |
 //! | [`tables`] | the tables of `root.p4` as Rust types | yes |
@@ -24,6 +25,7 @@
 
 pub mod controller;
 pub mod event;
+pub mod installation;
 pub mod mac;
 pub mod p4runtime_target;
 pub mod plan;

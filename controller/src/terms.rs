@@ -123,10 +123,11 @@ pub struct TakenTerm {
     pub taken_us: u64,
 }
 
-/// What the file holds.
+/// What the file holds: which terms were taken. [`TermStore`] keeps it on disk; on its own it is a
+/// value, for the simulator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TermState {
+pub struct TermState {
     schema: u32,
     controller: u8,
     /// No term with this counter or a greater one was taken.
@@ -155,7 +156,7 @@ pub(crate) enum BadState {
 
 impl TermState {
     /// The state of a controller of which nothing is known: it may have been there before.
-    pub(crate) fn new(controller: u8, now_us: u64) -> Result<Self, TermError> {
+    pub fn new(controller: u8, now_us: u64) -> Result<Self, TermError> {
         let next_counter = counter_of_clock(now_us)?.saturating_add(NEW_FILE_MARGIN);
         Ok(Self {
             schema: SCHEMA,
@@ -201,7 +202,7 @@ impl TermState {
     }
 
     /// Takes a term for the groups of a switch: greater than `observed` and all taken before.
-    pub(crate) fn take(
+    pub fn take(
         &mut self,
         switch: &str,
         groups: &[GroupId],
@@ -239,7 +240,7 @@ impl TermState {
     }
 
     /// The newest terms of the groups whose root is this switch.
-    pub(crate) fn recorded(&self, switch: &str) -> BTreeMap<GroupId, TakenTerm> {
+    pub fn recorded(&self, switch: &str) -> BTreeMap<GroupId, TakenTerm> {
         let records = self.groups.iter().filter(|record| record.switch == switch);
         let taken = |record: &GroupRecord| {
             let term = EpochNumber(record.term);

@@ -6,6 +6,8 @@ pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod kv;
 pub(crate) mod p4;
+pub(crate) mod replay;
 pub(crate) mod roles;
+pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod up;

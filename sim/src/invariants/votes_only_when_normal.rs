@@ -1,0 +1,148 @@
+//! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE: a replica that has promised a
+//! view votes in no lower one any more, and one that recovers votes for nothing.
+
+use super::{Invariant, Sight};
+use replica::Mode;
+use std::collections::{BTreeMap, BTreeSet};
+use wire::message::Message;
+use wire::{ReplicaId, ViewNumber};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct VotesOnlyWhenNormal {
+    /// The newest view that a replica has told others it promised.
+    promised: BTreeMap<ReplicaId, ViewNumber>,
+    recovering: BTreeSet<ReplicaId>,
+}
+
+/// In which view, and as what, a message is a vote.
+fn vote(message: &Message<'_>) -> Option<(ViewNumber, &'static str)> {
+    match message {
+        // A committed reply is no vote: it tells what is decided.
+        Message::Reply(reply) if !reply.committed => Some((reply.view, "a speculative reply")),
+        Message::SyncReply(reply) => Some((reply.view, "a SYNC-REPLY")),
+        Message::DoViewChange(report) => Some((report.view, "a DO-VIEW-CHANGE")),
+        _ => None,
+    }
+}
+
+fn promise(message: &Message<'_>) -> Option<ViewNumber> {
+    match message {
+        Message::StartViewChange(stop) => Some(stop.view),
+        Message::DoViewChange(report) => Some(report.view),
+        _ => None,
+    }
+}
+
+impl Invariant for VotesOnlyWhenNormal {
+    fn name(&self) -> &'static str {
+        "votes_only_when_normal"
+    }
+
+    fn paper(&self) -> &'static str {
+        "NSDI'15 section 4.5: a replica in a view change stops processing requests"
+    }
+
+    fn see(&mut self, sight: &Sight<'_>) -> Result<(), String> {
+        match sight {
+            Sight::Step(step) if step.after.mode == Mode::Recovering => {
+                self.recovering.insert(step.replica);
+                Ok(())
+            }
+            Sight::Step(step) => {
+                self.recovering.remove(&step.replica);
+                Ok(())
+            }
+            Sight::Started(replica, member) => {
+                // What a life that lost its disk had promised, the next one cannot know; that the
+                // earlier life's messages no longer count stands in for it.
+                self.promised.insert(*replica, member.observed().view);
+                if member.observed().mode == Mode::Recovering {
+                    self.recovering.insert(*replica);
+                }
+                Ok(())
+            }
+            Sight::Sent(sent) => {
+                let promised = self.promised.entry(sent.replica).or_default();
+                if let Some((view, what)) = vote(&sent.message) {
+                    if self.recovering.contains(&sent.replica) {
+                        return Err(format!(
+                            "replica {} recovers and sends {what} of view {view}",
+                            sent.replica
+                        ));
+                    }
+                    if view < *promised {
+                        return Err(format!(
+                            "replica {} has promised view {promised} and sends {what} of view \
+                             {view}",
+                            sent.replica
+                        ));
+                    }
+                }
+                if let Some(view) = promise(&sent.message) {
+                    *promised = (*promised).max(view);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{FakeLog, sent, step};
+    use super::*;
+    use wire::message::{StartViewChange, SyncReply};
+    use wire::{SlotNumber, SummaryHash};
+
+    fn stop(view: u64) -> Message<'static> {
+        Message::StartViewChange(StartViewChange {
+            view: ViewNumber(view),
+            replica: ReplicaId(1),
+            committed: SlotNumber(0),
+        })
+    }
+
+    fn sync_reply(view: u64) -> Message<'static> {
+        Message::SyncReply(SyncReply {
+            view: ViewNumber(view),
+            replica: ReplicaId(1),
+            slot: SlotNumber(3),
+            reached: SlotNumber(3),
+            hash: SummaryHash::EMPTY,
+        })
+    }
+
+    #[test]
+    fn a_vote_below_a_promise_is_found() {
+        let mut invariant = VotesOnlyWhenNormal::default();
+        assert_eq!(invariant.see(&sent(1, sync_reply(0))), Ok(()));
+        assert_eq!(invariant.see(&sent(1, stop(2))), Ok(()));
+        assert_eq!(
+            invariant.see(&sent(2, sync_reply(0))),
+            Ok(()),
+            "another replica"
+        );
+        assert_eq!(invariant.see(&sent(1, sync_reply(2))), Ok(()));
+        let seen = invariant.see(&sent(1, sync_reply(1))).unwrap_err();
+        assert!(seen.contains("promised view 2"), "{seen}");
+    }
+
+    #[test]
+    fn a_vote_of_a_recovering_replica_is_found() {
+        let mut invariant = VotesOnlyWhenNormal::default();
+        let mut log = FakeLog::of(&[]);
+        log.mode = Mode::Recovering;
+        invariant.see(&step(1, &log)).unwrap();
+        assert!(
+            invariant
+                .see(&sent(1, sync_reply(5)))
+                .unwrap_err()
+                .contains("recovers")
+        );
+        log.mode = Mode::Normal;
+        invariant.see(&step(1, &log)).unwrap();
+        assert_eq!(invariant.see(&sent(1, sync_reply(5))), Ok(()));
+    }
+}

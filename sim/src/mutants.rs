@@ -1,0 +1,97 @@
+//! Deliberate breaks of a protocol, and the hunt that must catch each: a checker that no mutant
+//! trips is not a checker.
+
+use crate::profile::Profile;
+use crate::settings::Settings;
+use crate::sweep::sweep;
+use crate::world::{Blueprint, Ending};
+use std::ops::ControlFlow;
+
+pub use replica::Mutant;
+
+/// The seeds within which every mutant must be caught.
+pub const BOUND: u64 = 2_000;
+
+/// Profiles by turns: what one never leads to, another does.
+const PROFILES: [Profile; 6] = [
+    Profile::Storm,
+    Profile::All,
+    Profile::Partition,
+    Profile::Reorder,
+    Profile::Crash,
+    Profile::Harsh,
+];
+
+/// A mutant that was caught.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caught {
+    /// The invariant that broke, or `liveness`.
+    pub by: &'static str,
+    /// Runs it took.
+    pub seeds: u64,
+    /// The run that caught it.
+    pub settings: Settings,
+    /// Its seed.
+    pub seed: u64,
+}
+
+/// Runs seeds, with profiles by turns, until a run fails; `None` if none of `bound` does.
+pub fn hunt(
+    settings: &Settings,
+    bound: u64,
+    threads: usize,
+    blueprint: &Blueprint,
+) -> Option<Caught> {
+    /// Runs with one profile before the next has its turn.
+    const TURN: u64 = 25;
+    for turn in 0..bound.div_ceil(TURN) {
+        let index = usize::try_from(turn % PROFILES.len() as u64).expect("an index");
+        let settings = Settings {
+            profile: PROFILES[index],
+            ..settings.clone()
+        };
+        let first = 1 + turn * TURN;
+        let count = TURN.min(bound + 1 - first);
+        let mut caught = None;
+        sweep(&settings, (first, count), threads, blueprint, |outcome| {
+            if outcome.ending == Ending::Passed {
+                return ControlFlow::Continue(());
+            }
+            caught = Some(Caught {
+                by: outcome.ending.name(),
+                seeds: outcome.seed,
+                settings: settings.clone(),
+                seed: outcome.seed,
+            });
+            ControlFlow::Break(())
+        });
+        if caught.is_some() {
+            return caught;
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::MS;
+
+    #[test]
+    fn a_hunt_ends_with_the_first_failure_or_at_its_bound() {
+        let blueprint = Blueprint::new();
+        let whole = Settings {
+            clients: 2,
+            operations: 5,
+            fault_ns: 20 * MS,
+            ..Settings::default()
+        };
+        assert_eq!(hunt(&whole, 30, 2, &blueprint), None);
+        let broken = Settings {
+            heal_ns: 0,
+            ..whole
+        };
+        let caught = hunt(&broken, 30, 2, &blueprint).unwrap();
+        assert_eq!((caught.by, caught.seeds), ("liveness", 1));
+    }
+}

@@ -1,0 +1,98 @@
+//! What one client asks for, and when, by seed.
+
+use crate::draw::{Draw, Purpose};
+use crate::linearizability::kv::KvOperation;
+use wire::Tick;
+
+/// A client waits for the next beat after one operation in so many.
+const WAIT_EVERY: u64 = 5;
+
+/// The next beat after `now`; now, if there is none.
+fn after(beats: &[Tick], now: Tick) -> Tick {
+    let next = beats.partition_point(|beat| *beat <= now);
+    beats.get(next).copied().unwrap_or(now)
+}
+
+/// The operations of one client.
+#[derive(Debug)]
+pub(super) struct Workload {
+    draw: Draw,
+    client: usize,
+    keys: u64,
+    issued: usize,
+}
+
+impl Workload {
+    pub(super) fn new(seed: u64, client: usize, keys: u64) -> Self {
+        let index = u16::try_from(client).expect("few clients");
+        Self {
+            draw: Draw::new(seed, Purpose::Client(index)),
+            client,
+            keys,
+            issued: 0,
+        }
+    }
+
+    pub(super) fn issued(&self) -> usize {
+        self.issued
+    }
+
+    /// Values name their writer and number, so that a read tells which write it saw.
+    pub(super) fn next_operation(&mut self) -> KvOperation {
+        self.issued += 1;
+        let key = format!("k{}", self.draw.below(self.keys)).into_bytes();
+        let value = format!("{}.{};", self.client, self.issued).into_bytes();
+        match self.draw.below(10) {
+            0..4 => KvOperation::Get { key },
+            4..7 => KvOperation::Set { key, value },
+            7 => KvOperation::Append { key, value },
+            8 => KvOperation::Incr {
+                key: [b"n".as_slice(), &key].concat(),
+                by: 1,
+            },
+            _ => KvOperation::Del { key },
+        }
+    }
+
+    /// When the client asks again after an answer: mostly at once, now and then at the next beat.
+    pub(super) fn next_at(&mut self, now: Tick, beats: &[Tick]) -> Tick {
+        if self.draw.below(WAIT_EVERY) > 0 {
+            now
+        } else {
+            after(beats, now)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_that_wait_meet_at_the_next_beat() {
+        let beats = [Tick(10), Tick(20)];
+        assert_eq!(after(&beats, Tick(0)), Tick(10));
+        assert_eq!(after(&beats, Tick(10)), Tick(20));
+        assert_eq!(after(&beats, Tick(25)), Tick(25));
+        let waits = |seed| {
+            let mut workload = Workload::new(seed, 3, 5);
+            (0..1_000)
+                .filter(|_| workload.next_at(Tick(0), &beats) > Tick(0))
+                .count()
+        };
+        assert!((150..250).contains(&waits(1)), "{}", waits(1));
+        assert_eq!(waits(2), waits(2));
+    }
+
+    #[test]
+    fn a_seed_is_a_promise_for_each_client() {
+        let operations = |client| {
+            let mut workload = Workload::new(1, client, 5);
+            (0..9)
+                .map(|_| workload.next_operation())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(operations(0), operations(0));
+        assert_ne!(operations(0), operations(1));
+    }
+}

@@ -1,0 +1,210 @@
+//! Fault profiles: which kinds of faults a run draws its schedule from, and how many.
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A little loss, duplication and reordering on some wires for a while.
+    LightNoise,
+    /// Much of it.
+    HarshNoise,
+    /// Loss on all wires, all the time.
+    SteadyLoss,
+    /// Reordering on all wires, all the time.
+    SteadyReordering,
+    /// One way of one host's wire is dead.
+    Cut,
+    /// One host's wire is slow.
+    SlowLink,
+    /// Some hosts do not hear others.
+    Partition,
+    /// Some replicas do not hear others; clients reach all of them.
+    Split,
+    /// Some replicas do not hear some clients.
+    Deaf,
+    /// While clients ask, some replicas are deaf, and then one after the other is cut off from its
+    /// peers, faster and slower than a view changes.
+    Churn,
+    /// While clients ask, one client is heard by one replica only, and an ambush waits for the
+    /// view change that comes of it.
+    Siege,
+    /// The next leader that begins a view reaches only as many replicas as it needs to commit, and
+    /// from its commit on nobody but clients.
+    Ambush,
+    /// A replica's clock is off and runs fast or slow, all the time.
+    Clock,
+    /// A replica's process ends; it starts again with what it saved.
+    CrashWithDisk,
+    /// A replica's process ends; it starts again with nothing.
+    CrashWithoutDisk,
+    /// A replica's process ends for good.
+    CrashForGood,
+    /// A replica cannot save anything, and ends when it tries.
+    FullDisk,
+    /// Saving takes long.
+    SlowDisk,
+    /// The root loses everything.
+    RootReboot,
+    /// The root is not heard for a while.
+    RootVanishes,
+    /// The controller ends and starts again.
+    ControllerRestart,
+}
+
+/// A named mix of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Nothing goes wrong.
+    None,
+    /// Loss.
+    Loss,
+    /// Heavy reordering.
+    Reorder,
+    /// A little noise, clocks, slow wires.
+    Light,
+    /// Much noise, dead wires.
+    Harsh,
+    /// Up to f replicas end for good.
+    Crash,
+    /// Replicas end and start again, with and without their disks.
+    Restart,
+    /// Partitions, one way too.
+    Partition,
+    /// Reboots and absences of the root and of the controller.
+    Root,
+    /// Full and slow disks.
+    Disk,
+    /// Heavy reordering all the time, and replicas that are cut off, deaf or end meanwhile: what
+    /// makes logs differ together with what makes views change.
+    Storm,
+    /// Everything.
+    All,
+}
+
+impl Profile {
+    /// All profiles.
+    pub const ALL: [Self; 12] = [
+        Self::None,
+        Self::Loss,
+        Self::Reorder,
+        Self::Light,
+        Self::Harsh,
+        Self::Crash,
+        Self::Restart,
+        Self::Partition,
+        Self::Root,
+        Self::Disk,
+        Self::Storm,
+        Self::All,
+    ];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Loss => "loss",
+            Self::Reorder => "reorder",
+            Self::Light => "light",
+            Self::Harsh => "harsh",
+            Self::Crash => "crash",
+            Self::Restart => "restart",
+            Self::Partition => "partition",
+            Self::Root => "root",
+            Self::Disk => "disk",
+            Self::Storm => "storm",
+            Self::All => "all",
+        }
+    }
+
+    /// Faults that every run of the profile has.
+    pub fn always(self) -> &'static [Kind] {
+        match self {
+            Self::Loss => &[Kind::SteadyLoss],
+            Self::Reorder | Self::Storm => &[Kind::SteadyReordering],
+            _ => &[],
+        }
+    }
+
+    /// From which kinds, one as likely as the other, further faults are drawn.
+    pub fn kinds(self) -> &'static [Kind] {
+        use Kind as K;
+        match self {
+            Self::None | Self::Loss | Self::Reorder => &[],
+            Self::Light => &[K::LightNoise, K::LightNoise, K::SlowLink, K::Clock],
+            Self::Harsh => &[K::HarshNoise, K::HarshNoise, K::Cut, K::SlowLink, K::Clock],
+            Self::Crash => &[
+                K::CrashForGood,
+                K::CrashForGood,
+                K::LightNoise,
+                K::Split,
+                K::Deaf,
+                K::Churn,
+            ],
+            Self::Restart => &[K::CrashWithDisk, K::CrashWithoutDisk, K::LightNoise],
+            Self::Partition => &[
+                K::Partition,
+                K::Split,
+                K::Split,
+                K::Deaf,
+                K::Churn,
+                K::Churn,
+                K::Ambush,
+                K::Siege,
+                K::Cut,
+                K::LightNoise,
+            ],
+            Self::Root => &[
+                K::RootReboot,
+                K::RootVanishes,
+                K::ControllerRestart,
+                K::LightNoise,
+            ],
+            Self::Disk => &[K::FullDisk, K::SlowDisk, K::CrashWithDisk, K::HarshNoise],
+            Self::Storm => &[
+                K::Churn,
+                K::Ambush,
+                K::Siege,
+                K::Split,
+                K::Deaf,
+                K::HarshNoise,
+                K::CrashWithDisk,
+                K::CrashWithoutDisk,
+            ],
+            Self::All => &[
+                K::LightNoise,
+                K::HarshNoise,
+                K::Cut,
+                K::SlowLink,
+                K::Split,
+                K::Deaf,
+                K::Churn,
+                K::Ambush,
+                K::Siege,
+                K::Partition,
+                K::Clock,
+                K::CrashWithDisk,
+                K::CrashWithoutDisk,
+                K::FullDisk,
+                K::SlowDisk,
+                K::RootReboot,
+                K::RootVanishes,
+                K::ControllerRestart,
+            ],
+        }
+    }
+
+    /// The fewest and the most faults drawn from [`kinds`](Self::kinds).
+    pub fn count(self) -> (u64, u64) {
+        match self {
+            Self::None | Self::Loss | Self::Reorder => (0, 0),
+            Self::Light => (1, 6),
+            Self::Harsh
+            | Self::Crash
+            | Self::Restart
+            | Self::Partition
+            | Self::Root
+            | Self::Disk
+            | Self::Storm => (2, 8),
+            Self::All => (2, 12),
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! What a run is told: together with the seed, everything that decides it.
+
+use crate::mutants::Mutant;
+use crate::profile::Profile;
+use crate::schedule::Noise;
+use client::core::Agreement;
+use replica::Quorum;
+use replica::quorum::GroupSizeError;
+
+/// Nanoseconds in a millisecond.
+pub const MS: u64 = 1_000_000;
+
+/// The longest that steady reordering holds a frame back.
+pub const STEADY_REORDER_NS: u64 = 100_000;
+
+/// Group sizes of successive seeds when none is given.
+pub const SIZES: [usize; 3] = [3, 5, 7];
+
+/// The most clients of a run: each is a host on a port of the switch of its own.
+pub const MAX_CLIENTS: usize = 64;
+
+/// A protocol that can be simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolName {
+    /// Speculative Paxos.
+    SpecPaxos,
+    /// One server, no replication.
+    Unreplicated,
+}
+
+impl ProtocolName {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::SpecPaxos, Self::Unreplicated];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SpecPaxos => "spec-paxos",
+            Self::Unreplicated => "unreplicated",
+        }
+    }
+
+    /// How replies make a result.
+    pub fn agreement(self, quorum: Quorum) -> Agreement {
+        match self {
+            Self::SpecPaxos => Agreement::Speculative(quorum),
+            Self::Unreplicated => Agreement::Committed,
+        }
+    }
+}
+
+/// What a replica's processor takes for a message, in nanoseconds. All 0: nothing takes time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Costs {
+    /// To take one in and handle it.
+    pub receive_ns: u64,
+    /// To send one.
+    pub send_ns: u64,
+}
+
+/// What to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The protocol.
+    pub protocol: ProtocolName,
+    /// Replicas in the group, by turns of the seed.
+    pub replicas: Vec<usize>,
+    /// Closed-loop clients.
+    pub clients: usize,
+    /// Operations of each client.
+    pub operations: usize,
+    /// Keys that they share.
+    pub keys: u64,
+    /// Which faults there may be.
+    pub profile: Profile,
+    /// What all wires do, besides, as long as there are faults.
+    pub steady: Noise,
+    /// Numbers of the faults that happen; all that the profile drew if not given.
+    pub only_faults: Option<Vec<usize>>,
+    /// How long there may be faults. Then all stop.
+    pub fault_ns: u64,
+    /// How long the group may take to heal after that.
+    pub heal_ns: u64,
+    /// What messages cost.
+    pub costs: Costs,
+    /// Whether clients pause now and then, so that their operations meet all faults; without
+    /// pauses each asks again as soon as it was answered.
+    pub pauses: bool,
+    /// Whether replicas ask each other for packets that they missed; if not given, two runs of
+    /// three do, so that the protocol is also seen without.
+    pub gap_awareness: Option<bool>,
+    /// A deliberate break of the protocol.
+    pub mutant: Option<Mutant>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            protocol: ProtocolName::SpecPaxos,
+            replicas: SIZES.to_vec(),
+            clients: 5,
+            operations: 60,
+            keys: 6,
+            profile: Profile::All,
+            steady: Noise::default(),
+            only_faults: None,
+            fault_ns: 300 * MS,
+            heal_ns: 20_000 * MS,
+            costs: Costs::default(),
+            pauses: true,
+            gap_awareness: None,
+            mutant: None,
+        }
+    }
+}
+
+/// Settings that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// The group's size.
+    #[error(transparent)]
+    GroupSize(#[from] GroupSizeError),
+    /// One server is one server.
+    #[error("protocol unreplicated takes exactly 1 replica, not {0}; leave --replicas out")]
+    OneServer(usize),
+    /// How many clients.
+    #[error("{0} clients are not possible: valid are 1 to {MAX_CLIENTS}")]
+    Clients(usize),
+    /// Nothing to do.
+    #[error("{what} must be at least 1")]
+    Zero {
+        /// Of what.
+        what: &'static str,
+    },
+}
+
+impl Settings {
+    /// Checks what the code relies on.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.replicas.is_empty() {
+            return Err(SettingsError::Zero {
+                what: "the number of group sizes",
+            });
+        }
+        for n in &self.replicas {
+            match self.protocol {
+                ProtocolName::SpecPaxos => drop(Quorum::of(*n)?),
+                // Sizes that nobody asked for are for protocols that have sizes.
+                ProtocolName::Unreplicated if self.replicas == SIZES => {}
+                ProtocolName::Unreplicated if *n == 1 => {}
+                ProtocolName::Unreplicated => return Err(SettingsError::OneServer(*n)),
+            }
+        }
+        if !(1..=MAX_CLIENTS).contains(&self.clients) {
+            return Err(SettingsError::Clients(self.clients));
+        }
+        for (what, value) in [("operations", self.operations as u64), ("keys", self.keys)] {
+            if value == 0 {
+                return Err(SettingsError::Zero { what });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the replicas of a run ask each other for packets that they missed.
+    pub fn gap_awareness_of(&self, seed: u64) -> bool {
+        // Sizes go by turns of the seed too; by threes, both meet in all combinations.
+        let turn = seed / SIZES.len() as u64;
+        self.gap_awareness.unwrap_or(!turn.is_multiple_of(3))
+    }
+
+    /// Replicas in the group of the run with this seed.
+    pub fn replicas_of(&self, seed: u64) -> usize {
+        if self.protocol == ProtocolName::Unreplicated {
+            return 1;
+        }
+        let sizes = &self.replicas;
+        let turn = usize::try_from(seed % sizes.len() as u64).expect("an index");
+        sizes[turn]
+    }
+
+    /// The group's quorums in the run with this seed.
+    pub fn quorum_of(&self, seed: u64) -> Quorum {
+        Quorum::of(self.replicas_of(seed)).expect("settings were checked")
+    }
+
+    /// The command line that runs this seed again with these settings, after the verb.
+    pub fn flags(&self, seed: u64) -> String {
+        use std::fmt::Write as _;
+        let default = Self::default();
+        let mut flags = format!("--seed={seed}");
+        // Writing to a string cannot fail.
+        if self.protocol != default.protocol {
+            let _ = write!(flags, " --protocol={}", self.protocol.name());
+        }
+        if self.replicas != default.replicas {
+            let _ = write!(flags, " --replicas={}", list(&self.replicas));
+        }
+        for (flag, ours, theirs) in [
+            ("clients", self.clients as u64, default.clients as u64),
+            (
+                "operations",
+                self.operations as u64,
+                default.operations as u64,
+            ),
+            ("keys", self.keys, default.keys),
+        ] {
+            if ours != theirs {
+                let _ = write!(flags, " --{flag}={ours}");
+            }
+        }
+        if self.profile != default.profile {
+            let _ = write!(flags, " --faults={}", self.profile.name());
+        }
+        for (flag, ppm) in [
+            ("loss", self.steady.loss_ppm),
+            ("reorder", self.steady.reorder_ppm),
+        ] {
+            if ppm > 0 {
+                let _ = write!(flags, " --{flag}={}%", f64::from(ppm) / 10_000.0);
+            }
+        }
+        for (flag, ours, theirs) in [
+            ("fault-time", self.fault_ns, default.fault_ns),
+            ("heal-time", self.heal_ns, default.heal_ns),
+            (
+                "receive-cost",
+                self.costs.receive_ns,
+                default.costs.receive_ns,
+            ),
+            ("send-cost", self.costs.send_ns, default.costs.send_ns),
+        ] {
+            if ours != theirs {
+                let _ = write!(flags, " --{flag}={ours}ns");
+            }
+        }
+        if !self.pauses {
+            flags.push_str(" --steady");
+        }
+        if let Some(only) = &self.only_faults {
+            let numbers = if only.is_empty() {
+                "none".to_owned()
+            } else {
+                list(only)
+            };
+            let _ = write!(flags, " --only-faults={numbers}");
+        }
+        if let Some(mutant) = self.mutant {
+            let _ = write!(flags, " --mutant={}", mutant.name());
+        }
+        flags
+    }
+}
+
+fn list(numbers: &[usize]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    numbers.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_names_what_is_not_a_default() {
+        let settings = Settings {
+            replicas: vec![5],
+            clients: 2,
+            profile: Profile::Loss,
+            only_faults: Some(vec![3, 7]),
+            steady: Noise {
+                loss_ppm: 1_000,
+                ..Noise::default()
+            },
+            heal_ns: 5,
+            pauses: false,
+            ..Settings::default()
+        };
+        assert_eq!(
+            settings.flags(9),
+            "--seed=9 --replicas=5 --clients=2 --faults=loss --loss=0.1% --heal-time=5ns --steady \
+             --only-faults=3,7"
+        );
+        assert_eq!(Settings::default().flags(1), "--seed=1");
+    }
+
+    #[test]
+    fn sizes_take_turns_and_wrong_settings_say_what_is_valid() {
+        let settings = Settings::default();
+        assert_eq!(
+            [0, 1, 2, 3].map(|seed| settings.replicas_of(seed)),
+            [3, 5, 7, 3]
+        );
+        let wrong = |settings: Settings| settings.check().unwrap_err().to_string();
+        assert!(
+            wrong(Settings {
+                replicas: vec![3, 4],
+                ..Settings::default()
+            })
+            .contains("valid are 1, 3")
+        );
+        assert!(
+            wrong(Settings {
+                clients: 65,
+                ..Settings::default()
+            })
+            .contains("1 to 64")
+        );
+        assert!(
+            wrong(Settings {
+                operations: 0,
+                ..Settings::default()
+            })
+            .contains("operations")
+        );
+        let one = Settings {
+            protocol: ProtocolName::Unreplicated,
+            ..Settings::default()
+        };
+        assert!(one.check().is_ok());
+        assert!(
+            wrong(Settings {
+                replicas: vec![3],
+                ..one
+            })
+            .contains("exactly 1")
+        );
+    }
+}

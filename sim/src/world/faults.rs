@@ -1,0 +1,261 @@
+//! Faults begin and end.
+//!
+//! At most f replicas are down or recovering at once; a replica that has started again counts as
+//! down until it is normal. A fault that would be one too many does not happen, and says so.
+
+use super::clock::Clock;
+use super::member;
+use super::queue::Event;
+use super::{Wall, World, replica_id};
+use crate::event_log::Who;
+use crate::invariants::Sight;
+use crate::schedule::{Between, Fault, HostSet};
+use replica::spec_paxos::Boot;
+use wire::Message;
+
+impl World<'_> {
+    /// The clock of a replica, as the schedule has it.
+    pub(super) fn clock_of(&self, index: usize) -> Clock {
+        let mut clocks = self.schedule.iter().filter_map(|item| match item.fault {
+            Fault::Clock {
+                replica,
+                offset_ns,
+                drift_ppm,
+            } if replica == index => Some(Clock {
+                offset_ns,
+                drift_ppm,
+            }),
+            _ => None,
+        });
+        clocks.next_back().unwrap_or_default()
+    }
+
+    /// Replicas that are down, recovering, or will end as soon as they save something.
+    fn failing(&self) -> usize {
+        let fails = |node: &&super::Node| !node.is_whole || node.disk.is_full();
+        self.nodes.iter().filter(fails).count()
+    }
+
+    fn may_fail(&self, replica: usize) -> bool {
+        let node = &self.nodes[replica];
+        let f = self.settings.quorum_of(self.seed).f();
+        node.is_whole && !node.disk.is_full() && self.failing() < f
+    }
+
+    fn note_fault(&mut self, item: usize, what: &str) {
+        let fault = self.schedule[item];
+        self.log
+            .note(self.now, Who::Sim, "fault", format_args!("{what} {fault}"));
+    }
+
+    pub(super) fn begin_fault(&mut self, item: usize) {
+        let fault = self.schedule[item].fault;
+        let (Fault::Crash { replica, .. } | Fault::Stop { replica } | Fault::FullDisk { replica }) =
+            fault
+        else {
+            return self.begin_harmless(item, fault);
+        };
+        if !self.may_fail(replica) {
+            return self.note_fault(item, "not now, enough replicas fail:");
+        }
+        self.in_force.push(item);
+        self.note_fault(item, "begins:");
+        match fault {
+            Fault::Crash { keeps_disk, .. } => self.crash(replica, Some((item, keeps_disk))),
+            Fault::FullDisk { .. } => self.nodes[replica].disk.fill(item),
+            _ => self.crash(replica, None),
+        }
+    }
+
+    /// Faults that no replica's life depends on.
+    fn begin_harmless(&mut self, item: usize, fault: Fault) {
+        self.in_force.push(item);
+        self.note_fault(item, "begins:");
+        match fault {
+            Fault::Noise { hosts, way, noise } => self.wires.add_noise(item, hosts, way, noise),
+            Fault::SlowLink {
+                hosts,
+                divisor,
+                delay_ns,
+            } => self.wires.add_slowness(item, hosts, divisor, delay_ns),
+            Fault::Partition {
+                hosts,
+                between,
+                one_way,
+                resets,
+            } => {
+                self.walls.push(Wall {
+                    item,
+                    hosts,
+                    between,
+                    one_way,
+                });
+                if resets && between != Between::ClientsAndReplicas {
+                    self.bulk
+                        .reset(|a, b| hosts.has_replica(a) != hosts.has_replica(b));
+                }
+            }
+            Fault::SlowDisk {
+                replica,
+                latency_ns,
+            } => self.nodes[replica].disk.slow_down(item, latency_ns),
+            Fault::RootReboot => {
+                self.root.darken(item);
+                self.root.lose_everything(self.now);
+                self.control.on_session_lost(self.now, &mut self.queue);
+            }
+            Fault::RootVanishes => self.root.darken(item),
+            Fault::ControllerRestart => self.control.end(item, &mut self.root),
+            Fault::Ambush { .. }
+            | Fault::Clock { .. }
+            | Fault::Crash { .. }
+            | Fault::Stop { .. }
+            | Fault::FullDisk { .. } => {}
+        }
+    }
+
+    /// A replica is about to send this: an ambush may be waiting for it.
+    pub(super) fn spring(&mut self, replica: usize, message: &[u8]) {
+        let item = self.in_force.iter().copied().find_map(|item| {
+            let fault = self.schedule[item].fault;
+            match fault {
+                Fault::Ambush { skip } => Some((item, skip)),
+                _ => None,
+            }
+        });
+        let Some((item, skip)) = item else { return };
+        let wall = self.walls.iter().find(|wall| wall.item == item);
+        let mut hosts = HostSet {
+            replicas: 1 << replica,
+            clients: 0,
+        };
+        let caught = match (Message::parse(message), wall) {
+            (Ok(Message::StartView(_)), None) => {
+                let n = self.nodes.len();
+                for step in skip + 1..=skip + n / 2 {
+                    hosts.replicas |= 1 << ((replica + step) % n);
+                }
+                true
+            }
+            (Ok(Message::Commit(_)), Some(wall)) => {
+                wall.hosts.has_replica(replica) && wall.hosts != hosts
+            }
+            _ => false,
+        };
+        if caught {
+            self.walls.retain(|wall| wall.item != item);
+            self.walls.push(Wall {
+                item,
+                hosts,
+                between: Between::Replicas,
+                one_way: false,
+            });
+            self.note_fault(item, "springs:");
+        }
+    }
+
+    pub(super) fn end_fault(&mut self, item: usize) {
+        let Some(position) = self.in_force.iter().position(|other| *other == item) else {
+            return;
+        };
+        self.in_force.remove(position);
+        self.note_fault(item, "ends:");
+        match self.schedule[item].fault {
+            Fault::Noise { .. } | Fault::SlowLink { .. } => self.wires.remove(item),
+            Fault::Ambush { .. } | Fault::Partition { .. } => {
+                self.walls.retain(|wall| wall.item != item);
+                self.release_bulk();
+            }
+            Fault::FullDisk { replica } => {
+                self.nodes[replica].disk.remove(item);
+                self.start_again(replica, item);
+            }
+            Fault::SlowDisk { replica, .. } => self.nodes[replica].disk.remove(item),
+            Fault::Crash { replica, .. } => self.start_again(replica, item),
+            Fault::RootReboot | Fault::RootVanishes => {
+                self.root.brighten(item);
+                if !self.root.is_dark() {
+                    self.release_bulk();
+                }
+            }
+            Fault::ControllerRestart => self.control.release(item, self.now, &mut self.queue),
+            Fault::Clock { .. } | Fault::Stop { .. } => {}
+        }
+    }
+
+    /// All faults are over.
+    pub(super) fn heal(&mut self) {
+        for item in self.in_force.clone() {
+            self.end_fault(item);
+        }
+        self.healed = true;
+        self.log.note(
+            self.now,
+            Who::Sim,
+            "heal",
+            format_args!("all faults are over"),
+        );
+        for client in self.oracle.heal() {
+            self.queue.push(self.now, Event::ClientAsks { client });
+        }
+    }
+
+    /// A replica's disk takes nothing more: the process ends, as the driver's does.
+    pub(super) fn disk_refuses(&mut self, replica: usize) {
+        let filled = self.in_force.iter().copied().find(|item| {
+            let fault = self.schedule[*item].fault;
+            fault == Fault::FullDisk { replica }
+        });
+        let detail = format_args!("cannot save: disk full");
+        self.log
+            .note(self.now, Who::Replica(replica), "persist", detail);
+        self.crash(replica, filled.map(|item| (item, true)));
+    }
+
+    /// A replica's process ends. `again`: the item at whose end it starts again, and whether its
+    /// disk survives.
+    fn crash(&mut self, replica: usize, again: Option<(usize, bool)>) {
+        self.crashes += 1;
+        // What it has sent may still arrive, also after it has started again.
+        self.bulk.reset(|_, to| to == replica);
+        let node = &mut self.nodes[replica];
+        node.end();
+        node.ended_by = again;
+        let detail = format_args!("incarnation {}", node.incarnation);
+        self.log
+            .note(self.now, Who::Replica(replica), "crash", detail);
+    }
+
+    /// The item that ended a replica is over.
+    fn start_again(&mut self, replica: usize, item: usize) {
+        let node = &mut self.nodes[replica];
+        let Some((by, keeps_disk)) = node.ended_by.filter(|(by, _)| *by == item) else {
+            return;
+        };
+        assert_eq!(by, item);
+        node.incarnation += 1;
+        if !keeps_disk {
+            node.disk.saved = None;
+        }
+        let boot = Boot {
+            persisted: node.disk.saved,
+            incarnation: node.incarnation,
+        };
+        let clock = node.clock;
+        let birth = self.birth(replica, clock);
+        let Some(member) = member::restart(&self.settings, birth, boot) else {
+            return;
+        };
+        self.nodes[replica].start(member);
+        let detail = format_args!("{boot:?}");
+        self.log
+            .note(self.now, Who::Replica(replica), "start", detail);
+        let member = self.nodes[replica]
+            .member
+            .as_deref()
+            .expect("it has just started");
+        let started = Sight::Started(replica_id(replica), member);
+        super::look(&mut self.invariants, self.now, &started, &mut self.ending);
+        self.arm_replica(replica);
+    }
+}

@@ -1,0 +1,259 @@
+//! A replica of some protocol as the simulator sees it. Another protocol is one more constructor
+//! here; nothing else in the simulator knows which one it runs.
+
+use crate::checked::Checked;
+use crate::settings::{ProtocolName, Settings};
+use apps::kv::Kv;
+use replica::history::History;
+use replica::spec_paxos::{Boot, Config, SpecPaxos};
+use replica::unreplicated::Unreplicated;
+use replica::{Mode, Protocol, Quorum, Status};
+use wire::{
+    AgreedTime, ClientId, ReplicaId, RequestNumber, SlotNumber, SummaryHash, Tick, ViewNumber,
+};
+
+/// A log entry, for invariants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenEntry<'a> {
+    /// Its slot.
+    pub slot: SlotNumber,
+    /// The summary hash there.
+    pub hash: SummaryHash,
+    /// Who asked.
+    pub client: ClientId,
+    /// The client's number for it.
+    pub number: RequestNumber,
+    /// The agreed time.
+    pub time: AgreedTime,
+    /// What was asked.
+    pub operation: &'a [u8],
+    /// What the state machine returned.
+    pub result: &'a [u8],
+}
+
+/// A replica's state, for invariants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// What it is doing.
+    pub mode: Mode,
+    /// Its view.
+    pub view: ViewNumber,
+    /// The slot below its oldest entry.
+    pub base: SlotNumber,
+    /// Its newest slot.
+    pub last: SlotNumber,
+    /// Its newest committed slot.
+    pub last_committed: SlotNumber,
+    /// The hash at its newest slot.
+    pub hash: SummaryHash,
+}
+
+impl Default for Observed {
+    /// A replica with an empty log.
+    fn default() -> Self {
+        Self {
+            mode: Mode::Normal,
+            view: ViewNumber::ZERO,
+            base: SlotNumber::ZERO,
+            last: SlotNumber::ZERO,
+            last_committed: SlotNumber::ZERO,
+            hash: SummaryHash::EMPTY,
+        }
+    }
+}
+
+/// Something that must not grow beyond a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounded {
+    /// What it is.
+    pub name: &'static str,
+    /// How much there is.
+    pub value: u64,
+    /// How much there may be.
+    pub bound: u64,
+}
+
+/// One replica.
+pub trait Member {
+    /// The core, to drive it.
+    fn protocol(&mut self) -> &mut dyn Protocol;
+
+    /// The core, to ask it.
+    fn core(&self) -> &dyn Protocol;
+
+    /// Its state.
+    fn observed(&self) -> Observed;
+
+    /// The summary hash at a slot that is held, or at the base.
+    fn hash_at(&self, slot: SlotNumber) -> Option<SummaryHash>;
+
+    /// The entry at a slot that is held. A protocol that hides its log has none.
+    fn entry(&self, slot: SlotNumber) -> Option<SeenEntry<'_>>;
+
+    /// What the watched state machine found wrong.
+    fn machine_fault(&self) -> Option<&str>;
+
+    /// Everything with a bound.
+    fn bounds(&self) -> Vec<Bounded>;
+}
+
+type Machine = Checked<Kv>;
+
+const RETAINED_BYTES: usize = 16 << 10;
+const SPECULATIVE_ENTRIES: usize = 48;
+const DEFERRED_REQUESTS: usize = 64;
+
+/// What a replica is told at its start, whatever the protocol.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Birth {
+    /// Which replica.
+    pub(super) me: ReplicaId,
+    /// The group's quorums.
+    pub(super) quorum: Quorum,
+    /// Its own time.
+    pub(super) now: Tick,
+}
+
+/// A replica on its first boot.
+pub(super) fn first_boot(settings: &Settings, birth: Birth) -> Box<dyn Member> {
+    let machine = Checked::new(Kv::default());
+    match settings.protocol {
+        ProtocolName::SpecPaxos => {
+            let config = spec_paxos_config(settings, &birth);
+            Box::new(SpecPaxos::format(config, machine, birth.now))
+        }
+        ProtocolName::Unreplicated => {
+            let retained = replica::history::DEFAULT_RETAINED_BYTES;
+            Box::new(Unreplicated::new(machine, true, retained))
+        }
+    }
+}
+
+/// A replica that starts again; `None` while its protocol cannot: then a crash is for good.
+pub(super) fn restart(settings: &Settings, birth: Birth, boot: Boot) -> Option<Box<dyn Member>> {
+    let machine = Checked::new(Kv::default());
+    match settings.protocol {
+        ProtocolName::SpecPaxos => {
+            let config = spec_paxos_config(settings, &birth);
+            Some(Box::new(SpecPaxos::restart(
+                config, machine, birth.now, boot,
+            )))
+        }
+        ProtocolName::Unreplicated => None,
+    }
+}
+
+/// Whether [`restart`] gives a replica of this protocol.
+pub fn can_restart(protocol: ProtocolName) -> bool {
+    protocol == ProtocolName::SpecPaxos
+}
+
+/// Bounds are small, so that runs of some hundred requests reach them; but not where throughput
+/// is what is looked at.
+fn spec_paxos_config(settings: &Settings, birth: &Birth) -> Config {
+    let mut config = Config::new(birth.me, birth.quorum);
+    config.mutant = settings.mutant;
+    config.gap_awareness = settings.gap_awareness.unwrap_or(true);
+    if settings.pauses {
+        config.limits.history.retained_bytes = RETAINED_BYTES;
+        config.limits.speculative_entries = SPECULATIVE_ENTRIES;
+        config.limits.deferred_requests = DEFERRED_REQUESTS;
+    }
+    config
+}
+
+fn of_status(status: &Status, base: SlotNumber) -> Observed {
+    Observed {
+        mode: status.mode,
+        view: status.view,
+        base,
+        last: status.last_speculative,
+        last_committed: status.last_committed,
+        hash: status.hash,
+    }
+}
+
+fn entry_of(history: &History<Machine>, slot: SlotNumber) -> Option<SeenEntry<'_>> {
+    let entry = history.log().get(slot)?;
+    Some(SeenEntry {
+        slot,
+        hash: entry.hash,
+        client: entry.request.client,
+        number: entry.request.number,
+        time: entry.time,
+        operation: entry.request.operation,
+        result: entry.result,
+    })
+}
+
+impl Member for SpecPaxos<Machine> {
+    fn protocol(&mut self) -> &mut dyn Protocol {
+        self
+    }
+
+    fn core(&self) -> &dyn Protocol {
+        self
+    }
+
+    fn observed(&self) -> Observed {
+        of_status(&self.status(), self.history().log().base())
+    }
+
+    fn hash_at(&self, slot: SlotNumber) -> Option<SummaryHash> {
+        self.history().log().hash_at(slot)
+    }
+
+    fn entry(&self, slot: SlotNumber) -> Option<SeenEntry<'_>> {
+        entry_of(self.history(), slot)
+    }
+
+    fn machine_fault(&self) -> Option<&str> {
+        self.history().machine().fault()
+    }
+
+    fn bounds(&self) -> Vec<Bounded> {
+        let log = self.history().log();
+        let held: usize = log
+            .above(log.base())
+            .take_while(|(slot, _)| *slot <= log.last_committed())
+            .map(|(_, entry)| entry.request.operation.len() + entry.result.len())
+            .sum();
+        vec![Bounded {
+            name: "bytes of committed operations and results kept for others",
+            value: held as u64,
+            bound: replica::history::DEFAULT_RETAINED_BYTES as u64,
+        }]
+    }
+}
+
+impl Member for Unreplicated<Machine> {
+    fn protocol(&mut self) -> &mut dyn Protocol {
+        self
+    }
+
+    fn core(&self) -> &dyn Protocol {
+        self
+    }
+
+    fn observed(&self) -> Observed {
+        let status = self.status();
+        of_status(&status, status.last_speculative)
+    }
+
+    fn hash_at(&self, slot: SlotNumber) -> Option<SummaryHash> {
+        let status = self.status();
+        (slot == status.last_speculative).then_some(status.hash)
+    }
+
+    fn entry(&self, _slot: SlotNumber) -> Option<SeenEntry<'_>> {
+        None
+    }
+
+    fn machine_fault(&self) -> Option<&str> {
+        None
+    }
+
+    fn bounds(&self) -> Vec<Bounded> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,168 @@
+//! The root switch: the committed compiled P4 program in our pipeline, behind the P4Runtime server
+//! as a value, with real frames. It can be dark, and it can lose everything.
+
+use controller::mac::MacAddress as FabricMac;
+use controller::plan::Plan;
+use controller::tables::Tables;
+use controller::topology::{Group, Topology};
+use p4runtime::P4Info;
+use sequencer::pipeline::{Copies, PortNumber};
+use sequencer::server::{Core, Device, Pipeline};
+use std::net::Ipv4Addr;
+use wire::{GroupId, HostAddress, STAMP_PORT, Tick};
+
+/// BMv2 JSON of `p4/v1model/root.p4`.
+const ROOT_JSON: &[u8] = include_bytes!("../../../p4/built/root.json");
+/// P4Info of the same program, in text form.
+const ROOT_P4INFO: &str = include_str!("../../../p4/built/root.p4info.txtpb");
+
+/// The one group.
+pub(super) const GROUP: GroupId = GroupId(1);
+/// The switch's number at its server.
+pub(super) const DEVICE_ID: u64 = 1;
+/// The mark by which the controller knows the program again.
+const COOKIE: u64 = 0x646f_776e_6265_6174;
+
+/// The program, loaded and bound once; runs copy from it.
+#[derive(Debug)]
+pub struct Blueprint {
+    /// A switch right after the program was loaded.
+    pub(super) loaded: Device,
+    /// The controller's view of the program's tables.
+    pub(super) tables: Tables,
+}
+
+impl Blueprint {
+    /// Loads the committed program.
+    pub fn new() -> Self {
+        let info = P4Info::from_text(ROOT_P4INFO).expect("the committed P4Info is right");
+        let tables = Tables::bind(&info).expect("the controller knows the committed program");
+        let pipeline = Pipeline::new(info, ROOT_JSON.to_vec(), Some(COOKIE))
+            .expect("the committed program loads");
+        Self {
+            loaded: Device::with_pipeline(pipeline),
+            tables,
+        }
+    }
+}
+
+impl Default for Blueprint {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Addresses of host `index` (replicas first), as the topology has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HostNames {
+    pub(super) address: HostAddress,
+    pub(super) mac: link::MacAddress,
+}
+
+/// One switch with a host a port and one group.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) hosts: Vec<HostNames>,
+    pub(super) plan: Plan,
+}
+
+impl Layout {
+    pub(super) fn new(replicas: usize, clients: usize) -> Self {
+        let count = u16::try_from(replicas + clients).expect("few hosts");
+        let mut topology = Topology::single(count).expect("at most 250 hosts");
+        let members: Vec<String> = topology.hosts[..replicas]
+            .iter()
+            .map(|host| host.name.clone())
+            .collect();
+        let group = u16::try_from(GROUP.0).expect("a small number");
+        let group = Group::of_hosts(group, members.iter().map(String::as_str));
+        topology.add_group(group).expect("the group is valid");
+        let name = topology.switches[0].name.clone();
+        Self {
+            plan: Plan::new(&topology, &name).expect("the topology is valid"),
+            hosts: topology
+                .hosts
+                .iter()
+                .map(|host| names(host.ip, host.mac))
+                .collect(),
+        }
+    }
+
+    /// Which host has this IPv4 address.
+    pub(super) fn host_of(&self, ip: [u8; 4]) -> Option<usize> {
+        self.hosts.iter().position(|host| host.address.ip == ip)
+    }
+}
+
+fn names(ip: Ipv4Addr, mac: FabricMac) -> HostNames {
+    HostNames {
+        address: HostAddress {
+            ip: ip.octets(),
+            port: STAMP_PORT,
+        },
+        mac: link::MacAddress(mac.0),
+    }
+}
+
+/// The switch.
+#[derive(Debug)]
+pub(super) struct Root {
+    pub(super) core: Core,
+    /// Items that keep it dark.
+    dark: Vec<usize>,
+    /// Its clock counts from here.
+    started: Tick,
+    copies: Copies,
+}
+
+impl Root {
+    /// A switch without a program.
+    pub(super) fn new() -> Self {
+        Self {
+            core: Core::new(DEVICE_ID, Device::new()),
+            dark: Vec::new(),
+            started: Tick(0),
+            copies: Copies::new(),
+        }
+    }
+
+    pub(super) fn is_dark(&self) -> bool {
+        !self.dark.is_empty()
+    }
+
+    pub(super) fn darken(&mut self, item: usize) {
+        self.dark.push(item);
+    }
+
+    pub(super) fn brighten(&mut self, item: usize) {
+        self.dark.retain(|other| *other != item);
+    }
+
+    /// Loses program, tables, registers and streams.
+    pub(super) fn lose_everything(&mut self, now: Tick) {
+        self.core = Core::new(DEVICE_ID, Device::new());
+        self.started = now;
+    }
+
+    /// Runs a frame that came in at a host's port. `None`: nobody is there to take it.
+    pub(super) fn process(&mut self, now: Tick, host: usize, frame: &[u8]) -> Option<&Copies> {
+        if self.is_dark() {
+            return None;
+        }
+        let now_us = now.since(self.started) / 1_000;
+        let switch = self.core.device_mut().switch_mut()?;
+        self.copies.clear();
+        switch.process(now_us, port_of(host), frame, &mut self.copies);
+        Some(&self.copies)
+    }
+}
+
+/// Host 0 is on port 1.
+fn port_of(host: usize) -> PortNumber {
+    PortNumber(u16::try_from(host + 1).expect("few hosts"))
+}
+
+/// Which host is on a port.
+pub(super) fn host_at(port: PortNumber) -> usize {
+    usize::from(port.0) - 1
+}

@@ -1,0 +1,310 @@
+//! Frames from host to switch to host, and messages of the bulk channel.
+
+use super::node::Input;
+use super::queue::Event;
+use super::root::{GROUP, host_at};
+use super::{World, look};
+use crate::event_log::Who;
+use crate::invariants::{Answered, Sight, Stamped};
+use crate::oracle::Then;
+use crate::schedule::Between;
+use link::endpoint::frame::{self, Addresses, FRAME_HEADER};
+use wire::message::Message;
+use wire::pretty::Payload;
+use wire::{GROUP_PREFIX, HostAddress, Kind, STAMP_LEN, Sender, StampHeader, Tick, group_address};
+
+/// Where the destination address begins in a frame that we build.
+const DESTINATION_IP: usize = 30;
+
+impl World<'_> {
+    pub(super) fn who(&self, host: usize) -> Who {
+        if host < self.nodes.len() {
+            Who::Replica(host)
+        } else {
+            Who::Client(host - self.nodes.len())
+        }
+    }
+
+    /// Whether frames of a host do not reach another one.
+    pub(super) fn is_blocked(&self, from: usize, to: usize) -> bool {
+        let replicas = self.nodes.len();
+        self.walls.iter().any(|wall| {
+            let inside = |host: usize| {
+                if host < replicas {
+                    wall.hosts.has_replica(host)
+                } else {
+                    wall.hosts.has_client(host - replicas)
+                }
+            };
+            let (here, there) = (inside(from), inside(to));
+            let both_are_replicas = from < replicas && to < replicas;
+            match wall.between {
+                Between::ClientsAndReplicas => here && there && from >= replicas && to < replicas,
+                Between::Replicas if !both_are_replicas => false,
+                Between::Everybody | Between::Replicas => here != there && (there || !wall.one_way),
+            }
+        })
+    }
+
+    /// A client sends its request to the group.
+    pub(super) fn multicast(&mut self, client: usize) {
+        let mut payload = std::mem::take(&mut self.payload);
+        payload.clear();
+        let header = StampHeader::unstamped(Kind::Request, Sender::Outsider, GROUP);
+        payload.extend_from_slice(&header.to_bytes());
+        if self.oracle.request(client, &mut payload) {
+            let to = group_address(GROUP).expect("a small number");
+            self.send_datagram(self.now, self.nodes.len() + client, to, &payload);
+        }
+        self.payload = payload;
+    }
+
+    /// A host sends a datagram, at once or later.
+    pub(super) fn send_datagram(&mut self, at: Tick, host: usize, to: HostAddress, payload: &[u8]) {
+        let names = self.layout.hosts[host];
+        let destination_mac = if to.ip.starts_with(&GROUP_PREFIX) {
+            link::MacAddress::of_group(to.ip)
+        } else {
+            match self.layout.host_of(to.ip) {
+                Some(other) => self.layout.hosts[other].mac,
+                None => return self.drop_frame(host, "nobody has the address"),
+            }
+        };
+        let addresses = Addresses {
+            source_mac: names.mac,
+            destination_mac,
+            source: names.address,
+            destination: to,
+        };
+        let mut frame = Vec::with_capacity(FRAME_HEADER + payload.len());
+        if frame::build(&mut frame, &addresses, payload).is_err() {
+            return self.drop_frame(host, "too long for a datagram");
+        }
+        self.note_payload(host, "send", payload);
+        if at > self.now {
+            self.queue.push(at, Event::Leave { host, frame });
+        } else {
+            self.leave(host, frame);
+        }
+    }
+
+    pub(super) fn leave(&mut self, host: usize, frame: Vec<u8>) {
+        let sent = self.wires.send_up(self.now, host, frame, &mut self.queue);
+        if let Err(lost) = sent {
+            self.drop_frame(host, lost.word());
+        }
+    }
+
+    pub(super) fn wire_free(&mut self, wire: usize) {
+        if let Err(lost) = self.wires.on_free(self.now, wire, &mut self.queue) {
+            self.drop_frame(wire / 2, lost.word());
+        }
+    }
+
+    fn drop_frame(&mut self, host: usize, why: &str) {
+        let who = self.who(host);
+        self.log.note(self.now, who, "drop", format_args!("{why}"));
+    }
+
+    fn note_payload(&mut self, host: usize, event: &str, payload: &[u8]) {
+        let who = self.who(host);
+        self.log
+            .note(self.now, who, event, format_args!("{}", Payload(payload)));
+    }
+
+    /// A frame runs through the program; its copies go to their wires.
+    pub(super) fn at_switch(&mut self, host: usize, frame: &[u8]) {
+        let replicas = self.nodes.len();
+        let blocked: Vec<bool> = (0..self.layout.hosts.len())
+            .map(|to| !self.walls.is_empty() && self.is_blocked(host, to))
+            .collect();
+        let Self {
+            root,
+            wires,
+            queue,
+            log,
+            invariants,
+            ending,
+            now,
+            ..
+        } = self;
+        let now = *now;
+        let Some(copies) = root.process(now, host, frame) else {
+            return log.note(
+                now,
+                Who::Root,
+                "drop",
+                format_args!("dark, or without a program"),
+            );
+        };
+        if copies.is_empty() {
+            log.note(now, Who::Root, "drop", format_args!("the program drops it"));
+        }
+        let to_group = frame
+            .get(DESTINATION_IP..)
+            .is_some_and(|address| address.starts_with(&GROUP_PREFIX));
+        for (index, (port, priority, copy)) in copies.with_priority().enumerate() {
+            if to_group
+                && index == 0
+                && let Some(payload) = copy.get(FRAME_HEADER..)
+                && let Ok((stamp, message)) = StampHeader::parse(payload)
+            {
+                log.note(
+                    now,
+                    Who::Root,
+                    "stamp",
+                    format_args!("{}", Payload(payload)),
+                );
+                let stamped = Sight::Stamped(stamped(&stamp, message));
+                look(invariants, now, &stamped, ending);
+            }
+            let to = host_at(port);
+            let why = if blocked.get(to) == Some(&true) {
+                Some("partition")
+            } else {
+                let sent = wires.send_down(now, to, priority, copy.to_vec(), queue);
+                sent.err().map(super::wires::Lost::word)
+            };
+            if let Some(why) = why {
+                let who = if to < replicas {
+                    Who::Replica(to)
+                } else {
+                    Who::Client(to - replicas)
+                };
+                log.note(now, who, "drop", format_args!("{why}"));
+            }
+        }
+    }
+
+    /// A frame reaches a host.
+    pub(super) fn at_host(&mut self, host: usize, frame: &[u8]) {
+        let datagram = match frame::parse(frame) {
+            Ok(datagram) => datagram,
+            Err(reason) => return self.drop_frame(host, &format!("{reason:?}")),
+        };
+        let payload = datagram.payload;
+        if host < self.nodes.len() {
+            if self.nodes[host].member.is_none() {
+                return self.drop_frame(host, "the replica is down");
+            }
+            return self.deliver(host, Input::Packet(payload.to_vec()));
+        }
+        self.note_payload(host, "recv", payload);
+        let client = host - self.nodes.len();
+        let Ok((_, bytes)) = StampHeader::parse(payload) else {
+            return;
+        };
+        let Ok(Message::Reply(reply)) = Message::parse(bytes) else {
+            return;
+        };
+        let then = self.oracle.on_reply(self.now, client, &reply);
+        if let Ok(Then::Answered(_)) = then {
+            let slot = reply.slot;
+            let (who, result) = (Who::Client(client), String::from_utf8_lossy(reply.result));
+            let detail = format_args!("#{} slot {slot} {result:?}", reply.number);
+            self.log.note(self.now, who, "answer", detail);
+            let answered = Sight::Answered(Answered {
+                client: reply.client,
+                number: reply.number,
+                slot: reply.slot,
+                hash: reply.hash,
+                result: reply.result,
+            });
+            self.see(&answered);
+        }
+        self.after_client(client, then);
+    }
+
+    /// A replica hands a message to the bulk channel.
+    pub(super) fn send_bulk(&mut self, at: Tick, from: usize, to: usize, message: Vec<u8>) {
+        self.note_message(from, "bulk", &message);
+        if to >= self.nodes.len() {
+            return;
+        }
+        if self.bulk_is_blocked(from, to) || self.bulk.holds(from, to) {
+            self.bulk.hold(from, to, message);
+        } else {
+            let noisy = !self.in_force.is_empty();
+            self.bulk
+                .send(at, (from, to), message, noisy, &mut self.queue);
+        }
+    }
+
+    fn bulk_is_blocked(&self, from: usize, to: usize) -> bool {
+        // What one side sends is acknowledged by the other, so both ways must be free.
+        self.root.is_dark() || self.is_blocked(from, to) || self.is_blocked(to, from)
+    }
+
+    /// Sends what waited for a way that may be free now.
+    pub(super) fn release_bulk(&mut self) {
+        for (from, to, message) in self.bulk.take_waiting() {
+            if self.bulk_is_blocked(from, to) {
+                self.bulk.hold(from, to, message);
+            } else {
+                self.bulk
+                    .send(self.now, (from, to), message, true, &mut self.queue);
+            }
+        }
+    }
+
+    pub(super) fn bulk_arrives(
+        &mut self,
+        from: usize,
+        to: usize,
+        connection: u64,
+        message: Vec<u8>,
+    ) {
+        if !self.bulk.is_current(from, to, connection) {
+            return self.drop_frame(to, "the connection has ended");
+        }
+        if self.nodes[to].member.is_none() {
+            return self.drop_frame(to, "the replica is down");
+        }
+        if self.bulk_is_blocked(from, to) {
+            return self.bulk.hold(from, to, message);
+        }
+        self.deliver(to, Input::Bulk(message));
+    }
+
+    pub(super) fn note_message(&mut self, host: usize, event: &str, message: &[u8]) {
+        let who = self.who(host);
+        if !self.log.is_kept() {
+            return self.log.note(self.now, who, event, format_args!(""));
+        }
+        match Message::parse(message) {
+            Ok(message) => {
+                let text = wire::pretty::Text(&message);
+                self.log.note(self.now, who, event, format_args!("{text}"));
+            }
+            Err(error) => self.log.note(self.now, who, event, format_args!("{error}")),
+        }
+    }
+
+    pub(super) fn note_received(&mut self, replica: usize, payload: &[u8]) {
+        self.note_payload(replica, "recv", payload);
+        if let Ok((stamp, message)) = StampHeader::parse(payload)
+            && stamp.is_stamped()
+        {
+            let received = Sight::Received(super::replica_id(replica), stamped(&stamp, message));
+            self.see(&received);
+        }
+    }
+}
+
+/// A replica's message with its header, as one payload.
+pub(super) fn datagram(replica: usize, message: &[u8]) -> Vec<u8> {
+    let sender = Sender::Member(super::replica_id(replica));
+    let header = StampHeader::unstamped(Kind::Protocol, sender, GROUP);
+    let mut payload = Vec::with_capacity(STAMP_LEN + message.len());
+    payload.extend_from_slice(&header.to_bytes());
+    payload.extend_from_slice(message);
+    payload
+}
+
+fn stamped<'a>(stamp: &StampHeader, message: &'a [u8]) -> Stamped<'a> {
+    Stamped {
+        epoch: stamp.epoch,
+        sequence: stamp.sequence,
+        message,
+    }
+}
