@@ -1,0 +1,90 @@
+//! What a configuration of the model may do, and how often. Together with the number of
+//! replicas and the highest view these are all the bounds there are.
+
+use replica::Mutant;
+use replica::spec_paxos::Timer;
+use wire::{ReplicaId, ViewNumber};
+
+/// Replicas of the group.
+pub(crate) const REPLICAS: usize = 3;
+/// Clients; each asks once.
+pub(crate) const CLIENTS: usize = 2;
+/// States in which a replica has promised a later view are not explored.
+pub(crate) const VIEW_MAX: ViewNumber = ViewNumber(2);
+
+/// A kind of timer that may fire at any time that it is armed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Firing {
+    timer: Timer,
+    /// Where: bit i stands for replica i.
+    replicas: u8,
+    /// How often, all these replicas together.
+    times: u8,
+}
+
+/// `timer` may fire so often, wherever it is armed.
+pub(crate) const fn anywhere(timer: Timer, times: u8) -> Firing {
+    at(ALL, timer, times)
+}
+
+/// `timer` may fire so often at these replicas.
+pub(crate) const fn at(replicas: u8, timer: Timer, times: u8) -> Firing {
+    Firing {
+        timer,
+        replicas,
+        times,
+    }
+}
+
+/// Every replica: bit i stands for replica i.
+pub(crate) const ALL: u8 = (1 << REPLICAS) - 1;
+
+/// One configuration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Whether a missed packet is asked for before what follows it is executed.
+    pub(crate) gap_awareness: bool,
+    /// Per client: whom its request may reach at first.
+    pub(crate) reach: [u8; CLIENTS],
+    /// Whether requests may reach a replica that has left the first view.
+    pub(crate) late_requests: bool,
+    /// The timers that may fire.
+    pub(crate) timers: &'static [Firing],
+    /// How many retransmissions, at most one a client.
+    pub(crate) retransmissions: u8,
+    /// Crashes for good. A replica that is never heard again is in every configuration, for all
+    /// its messages may be lost and its timers need not fire; this one is checked all the same.
+    pub(crate) crashes: u8,
+    /// Restarts without the log.
+    pub(crate) restarts: u8,
+    /// Whether the promised view outlives a restart.
+    pub(crate) persists: bool,
+    /// Which replicas may crash or restart: bit i stands for replica i.
+    pub(crate) faulty: u8,
+    /// The deliberate break, if any.
+    pub(crate) mutant: Option<Mutant>,
+}
+
+impl Bounds {
+    /// Nothing but requests in any order.
+    pub(crate) const LEAST: Self = Self {
+        gap_awareness: false,
+        reach: [ALL; CLIENTS],
+        late_requests: true,
+        timers: &[],
+        retransmissions: 0,
+        crashes: 0,
+        restarts: 0,
+        persists: true,
+        faulty: ALL,
+        mutant: None,
+    };
+
+    /// Whether a timer that has fired so often in the group may fire at a replica.
+    pub(crate) fn may_fire(&self, replica: ReplicaId, timer: Timer, fired: u8) -> bool {
+        self.timers.iter().any(|firing| {
+            let here = firing.replicas & (1 << replica.0) != 0;
+            firing.timer == timer && here && fired < firing.times
+        })
+    }
+}

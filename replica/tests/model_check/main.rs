@@ -1,0 +1,27 @@
+//! Model check of Speculative Paxos over the real core: every run of three replicas and two
+//! clients within bounds that stand as constants.
+//!
+//! Time is not in the model: it is always 0, and a timer that is armed may fire at any time. The
+//! network loses, repeats and overtakes (`network`); the root gives the requests their numbers.
+//! The clients count with the real client core (`asker`).
+//!
+//! - `bounds`: what may happen how often; `model`: the steps; `properties`: what must hold
+//! - `seat`, `outcome`: a replica and what it makes of an event
+//! - `small`, `full`: the configurations with their pinned state counts; a core that behaves
+//!   differently has other counts, which are then to be looked at and noted anew
+//! - `broken`: mutants, to show that the model can fail
+//!
+//! `DOWNBEAT_MODEL=full` also checks the configurations of `full`.
+
+mod asker;
+mod bounds;
+mod broken;
+mod checking;
+mod full;
+mod machine;
+mod model;
+mod network;
+mod outcome;
+mod properties;
+mod seat;
+mod small;
