@@ -33,7 +33,13 @@ impl<S: StateMachine> SpecPaxos<S> {
         out.send(holder, &Message::FetchLog(fetch));
     }
 
+    /// Somebody lacks a part of the log. Who asks for an older view than this replica's is told
+    /// so: what was committed since may contradict what that view began with.
     pub(super) fn on_fetch_log(&mut self, now: Tick, fetch: FetchLog, out: &mut Effects) {
+        if fetch.view < self.view {
+            self.tell_newer_view(fetch.replica, out);
+            return;
+        }
         if fetch.from < self.history.log().base() {
             self.send_snapshot(now, fetch, out);
             return;
