@@ -27,7 +27,7 @@ fn kill_9(pid: u64) {
 
 /// What a test measured, where people can see it even when it passes.
 fn say(what: &str, seen: &Seen) {
-    let rate = seen.answered as f64 / seen.lasted.as_secs_f64();
+    let rate = f64::from(u32::try_from(seen.answered).unwrap()) / seen.lasted.as_secs_f64();
     let _ = writeln!(
         std::io::stderr(),
         "measured: {what}: {} answered, {rate:.0} a second, longest gap {:.1} ms",

@@ -173,9 +173,17 @@ fn without_a_terminal_a_replay_prints_the_events_of_the_run() {
 }
 
 #[test]
-fn a_hunt_without_a_mutant_is_no_success() {
-    // Goes when the protocol has mutants: then none may survive.
+fn no_mutant_survives_the_hunt() {
     let folder = tempfile::tempdir().unwrap();
-    let summary = json(folder.path(), &["sim", "--mutants", "--json"], 1);
-    assert_eq!(summary["mutants"], 0);
+    let summary = json(folder.path(), &["sim", "--mutants", "--json"], 0);
+    assert!(summary["mutants"].as_u64().unwrap() >= 20, "{summary}");
+    assert_eq!(summary["survivors"], serde_json::json!([]), "{summary}");
+}
+
+#[test]
+fn a_broken_invariant_is_exit_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["sim", "--mutant=merge-one-vote", "--faults=storm", "--json"];
+    let summary = json(folder.path(), &arguments, 3);
+    assert!(summary["failed"].as_u64().unwrap() > 0, "{summary}");
 }

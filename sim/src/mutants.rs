@@ -13,8 +13,9 @@ pub use replica::Mutant;
 pub const BOUND: u64 = 2_000;
 
 /// Profiles by turns: what one never leads to, another does.
-const PROFILES: [Profile; 6] = [
+const PROFILES: [Profile; 7] = [
     Profile::Storm,
+    Profile::Siege,
     Profile::All,
     Profile::Partition,
     Profile::Reorder,
@@ -46,8 +47,15 @@ pub fn hunt(
     const TURN: u64 = 25;
     for turn in 0..bound.div_ceil(TURN) {
         let index = usize::try_from(turn % PROFILES.len() as u64).expect("an index");
+        let profile = PROFILES[index];
+        // Replicas that fetch what they missed seldom differ, and then a siege catches nobody.
+        let gap_awareness = match profile {
+            Profile::Siege => Some(false),
+            _ => settings.gap_awareness,
+        };
         let settings = Settings {
-            profile: PROFILES[index],
+            profile,
+            gap_awareness,
             ..settings.clone()
         };
         let first = 1 + turn * TURN;

@@ -76,13 +76,15 @@ pub enum Profile {
     /// Heavy reordering all the time, and replicas that are cut off, deaf or end meanwhile: what
     /// makes logs differ together with what makes views change.
     Storm,
+    /// Sieges and ambushes: what a leader commits, few know of.
+    Siege,
     /// Everything.
     All,
 }
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::None,
         Self::Loss,
         Self::Reorder,
@@ -94,6 +96,7 @@ impl Profile {
         Self::Root,
         Self::Disk,
         Self::Storm,
+        Self::Siege,
         Self::All,
     ];
 
@@ -111,6 +114,7 @@ impl Profile {
             Self::Root => "root",
             Self::Disk => "disk",
             Self::Storm => "storm",
+            Self::Siege => "siege",
             Self::All => "all",
         }
     }
@@ -169,6 +173,7 @@ impl Profile {
                 K::CrashWithDisk,
                 K::CrashWithoutDisk,
             ],
+            Self::Siege => &[K::Siege, K::Siege, K::Ambush],
             Self::All => &[
                 K::LightNoise,
                 K::HarshNoise,
@@ -204,6 +209,7 @@ impl Profile {
             | Self::Root
             | Self::Disk
             | Self::Storm => (2, 8),
+            Self::Siege => (4, 10),
             Self::All => (2, 12),
         }
     }

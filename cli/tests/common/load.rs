@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const KEYS: u64 = 16;
 
 /// One answered request.
-struct Answered {
+struct Exchange {
     client: u64,
     asked: Duration,
     answered: Duration,
@@ -25,7 +25,7 @@ struct Answered {
 pub struct Load {
     stop: Arc<AtomicBool>,
     count: Arc<AtomicUsize>,
-    clients: Vec<JoinHandle<Vec<Answered>>>,
+    clients: Vec<JoinHandle<Vec<Exchange>>>,
 }
 
 /// What the clients saw.
@@ -69,7 +69,7 @@ impl Load {
     /// Ends the load; panics unless everything that clients were told is linearizable.
     pub fn finish(self) -> Seen {
         self.stop.store(true, Ordering::Relaxed);
-        let mut all: Vec<Answered> = Vec::new();
+        let mut all: Vec<Exchange> = Vec::new();
         for client in self.clients {
             all.extend(client.join().expect("a client that was answered"));
         }
@@ -84,18 +84,18 @@ impl Load {
     }
 }
 
-fn longest_gap(all: &[Answered]) -> Duration {
+fn longest_gap(all: &[Exchange]) -> Duration {
     let mut times: Vec<_> = all.iter().map(|one| one.answered).collect();
     times.sort_unstable();
     times
         .windows(2)
-        .map(|pair| pair[1] - pair[0])
+        .map(|pair| pair[1].saturating_sub(pair[0]))
         .max()
         .unwrap_or_default()
 }
 
 /// Times of several recorders are comparable by tick alone.
-fn history(all: Vec<Answered>) -> History<KvOperation, KvOutcome> {
+fn history(all: Vec<Exchange>) -> History<KvOperation, KvOutcome> {
     let moment = |at: Duration| Moment::at(u64::try_from(at.as_nanos()).expect("a short run"));
     let mut history = History::new();
     for one in all {
@@ -121,7 +121,7 @@ fn run_client(
     begun: Instant,
     stop: &AtomicBool,
     count: &AtomicUsize,
-) -> Vec<Answered> {
+) -> Vec<Exchange> {
     let mut connection = Resp::connect(resp);
     let mut random = seed
         .wrapping_add(client)
@@ -135,7 +135,7 @@ fn run_client(
         let (command, operation) = operation(random, client, all.len());
         let asked = begun.elapsed();
         let outcome = outcome(&mut connection, &command);
-        all.push(Answered {
+        all.push(Exchange {
             client,
             asked,
             answered: begun.elapsed(),

@@ -55,11 +55,13 @@ impl Invariant for OneStartPerView {
 mod tests {
     use super::super::testing::sent;
     use super::*;
-    use wire::message::{Entries, StartView};
+    use wire::message::{Entries, Incarnations, StartView};
 
     fn start(view: u64, base: u64, hash: u8) -> Message<'static> {
         Message::StartView(StartView {
             view: ViewNumber(view),
+            degraded: false,
+            incarnations: Incarnations::unknown(3),
             base: SlotNumber(base),
             base_hash: SummaryHash([hash; 32]),
             committed: SlotNumber(base),

@@ -81,6 +81,7 @@ impl Protocol for FakeLog {
         Status {
             replica: ReplicaId(0),
             mode: observed.mode,
+            degraded: false,
             view: observed.view,
             last_speculative: observed.last,
             last_committed: observed.last_committed,

@@ -93,7 +93,7 @@ impl Invariant for VotesOnlyWhenNormal {
 mod tests {
     use super::super::testing::{FakeLog, sent, step};
     use super::*;
-    use wire::message::{StartViewChange, SyncReply};
+    use wire::message::{Incarnations, StartViewChange, SyncReply};
     use wire::{SlotNumber, SummaryHash};
 
     fn stop(view: u64) -> Message<'static> {
@@ -101,6 +101,8 @@ mod tests {
             view: ViewNumber(view),
             replica: ReplicaId(1),
             committed: SlotNumber(0),
+            degraded: false,
+            incarnations: Incarnations::unknown(3),
         })
     }
 

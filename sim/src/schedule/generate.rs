@@ -102,16 +102,17 @@ impl Maker {
     fn ambush(&mut self) -> Fault {
         Fault::Ambush {
             skip: usize::try_from(self.draw.below(self.replicas as u64 / 2 + 1)).expect("small"),
+            at_commit: self.draw.below(3) == 0,
         }
     }
 
     fn add(&mut self, kind: Kind) {
         let Some(fault) = self.fault(kind) else {
-            return if kind == Kind::Churn {
-                self.churn()
-            } else {
-                self.siege()
-            };
+            match kind {
+                Kind::Siege => self.siege(),
+                _ => self.churn(),
+            }
+            return;
         };
         let (from, until) = match kind {
             Kind::SteadyLoss | Kind::SteadyReordering | Kind::Clock => (0, self.span),

@@ -157,6 +157,8 @@ pub enum Fault {
     Ambush {
         /// How many are left out before the first that hears it.
         skip: usize,
+        /// It lies in wait for a commit only, whoever announces one.
+        at_commit: bool,
     },
     /// A replica's clock differs from the true time. Lasts for the whole run.
     Clock {
@@ -199,6 +201,19 @@ pub enum Fault {
     ControllerRestart,
 }
 
+/// Which ways are dead, and what becomes of connections.
+fn partition_words(between: Between, one_way: bool, resets: bool) -> (&'static str, &'static str) {
+    if between == Between::ClientsAndReplicas {
+        return ("", "");
+    }
+    let ways = if one_way {
+        ", they are heard but hear nobody"
+    } else {
+        ""
+    };
+    (ways, if resets { ", connections end" } else { "" })
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |ppm: u32| f64::from(ppm) / 10_000.0;
@@ -228,24 +243,25 @@ impl fmt::Display for Fault {
                 one_way,
                 resets,
             } => {
-                write!(f, "partition {hosts}{}", between.words())?;
-                if between == Between::ClientsAndReplicas {
-                    return Ok(());
-                }
+                let ways = partition_words(between, one_way, resets);
                 write!(
                     f,
-                    "{}",
-                    if one_way {
-                        ", they are heard but hear nobody"
-                    } else {
-                        ""
-                    }
-                )?;
-                write!(f, "{}", if resets { ", connections end" } else { "" })
+                    "partition {hosts}{}{}{}",
+                    between.words(),
+                    ways.0,
+                    ways.1
+                )
             }
-            Self::Ambush { skip } => write!(
+            Self::Ambush {
+                at_commit: true, ..
+            } => write!(
                 f,
-                "ambush: who begins a view reaches only the f after the next {skip}, and no replica from its commit on"
+                "ambush: who announces a commit reaches no replica from then on"
+            ),
+            Self::Ambush { skip, .. } => write!(
+                f,
+                "ambush: who begins a view reaches only the f after the next {skip}, and no \
+                 replica from its commit on"
             ),
             Self::Clock {
                 replica,

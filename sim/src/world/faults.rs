@@ -119,18 +119,21 @@ impl World<'_> {
         let item = self.in_force.iter().copied().find_map(|item| {
             let fault = self.schedule[item].fault;
             match fault {
-                Fault::Ambush { skip } => Some((item, skip)),
+                Fault::Ambush { skip, at_commit } => Some((item, skip, at_commit)),
                 _ => None,
             }
         });
-        let Some((item, skip)) = item else { return };
+        let Some((item, skip, at_commit)) = item else {
+            return;
+        };
         let wall = self.walls.iter().find(|wall| wall.item == item);
         let mut hosts = HostSet {
             replicas: 1 << replica,
             clients: 0,
         };
         let caught = match (Message::parse(message), wall) {
-            (Ok(Message::StartView(_)), None) => {
+            (Ok(Message::Commit(_)), None) => at_commit,
+            (Ok(Message::StartView(_)), None) if !at_commit => {
                 let n = self.nodes.len();
                 for step in skip + 1..=skip + n / 2 {
                     hosts.replicas |= 1 << ((replica + step) % n);
