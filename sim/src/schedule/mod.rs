@@ -214,6 +214,17 @@ fn partition_words(between: Between, one_way: bool, resets: bool) -> (&'static s
     (ways, if resets { ", connections end" } else { "" })
 }
 
+fn write_ambush(f: &mut fmt::Formatter<'_>, skip: usize, at_commit: bool) -> fmt::Result {
+    if at_commit {
+        return f.write_str("ambush: who announces a commit reaches no replica from then on");
+    }
+    write!(
+        f,
+        "ambush: who begins a view reaches only the f after the next {skip}, and no replica from \
+         its commit on"
+    )
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |ppm: u32| f64::from(ppm) / 10_000.0;
@@ -252,17 +263,7 @@ impl fmt::Display for Fault {
                     ways.1
                 )
             }
-            Self::Ambush {
-                at_commit: true, ..
-            } => write!(
-                f,
-                "ambush: who announces a commit reaches no replica from then on"
-            ),
-            Self::Ambush { skip, .. } => write!(
-                f,
-                "ambush: who begins a view reaches only the f after the next {skip}, and no \
-                 replica from its commit on"
-            ),
+            Self::Ambush { skip, at_commit } => write_ambush(f, skip, at_commit),
             Self::Clock {
                 replica,
                 offset_ns,
