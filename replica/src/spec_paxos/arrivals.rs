@@ -7,10 +7,13 @@ use crate::history::StoredRequest;
 use alloc::collections::{BTreeMap, VecDeque};
 use wire::{AgreedTime, ClientId, EpochNumber, RequestNumber, SequenceNumber};
 
-/// Packets behind a hole may be at most this far ahead of it.
-pub(super) const WINDOW: u64 = 128;
+/// Packets behind a hole may be at most this far ahead of it: what comes on a busy fabric while a
+/// busy peer is asked.
+pub(super) const WINDOW: u64 = 1_024;
+/// A replica that sees an epoch for the first time takes so many packets before for missed.
+const LATE_MAX: u64 = 128;
 /// Packets that are remembered for others.
-const RING: usize = 512;
+const RING: usize = 4_096;
 
 /// A packet that came before its turn, or came from a peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +101,11 @@ impl Arrivals {
         self.epoch
     }
 
+    /// The packet whose turn is next.
+    pub(super) fn next(&self) -> SequenceNumber {
+        self.next
+    }
+
     /// Where a packet belongs. Nothing changes.
     pub(super) fn place(
         &self,
@@ -151,7 +159,7 @@ impl Arrivals {
         );
         self.epoch = epoch;
         self.ring.clear();
-        self.next = if first.0 <= WINDOW {
+        self.next = if first.0 <= LATE_MAX {
             SequenceNumber(1)
         } else {
             first

@@ -24,7 +24,7 @@ const ATTEMPTS_MAX: usize = 4;
 /// Packets asked for at once.
 const FETCH_MAX: u64 = 16;
 /// So many of the newest entries are looked through for a packet that a peer lacks.
-const REMEMBERED_MAX: u64 = 1_024;
+const REMEMBERED_MAX: u64 = 4_096;
 
 /// What is being done about the first hole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -98,8 +98,11 @@ impl<S: StateMachine> SpecPaxos<S> {
             }
             Place::Ahead if waits && !self.arrivals.is_beyond_window(sequence) => {
                 self.arrivals.hold(sequence, packet.to_waiting());
-                let reorder = self.config.timings.reorder_us;
-                self.timers.arm_by(Timer::Gap, now.plus_us(reorder));
+                // Once a peer has been asked, what comes meanwhile must not hurry it.
+                if !self.timers.is_armed(Timer::Gap) {
+                    let reorder = self.config.timings.reorder_us;
+                    self.timers.arm(Timer::Gap, now.plus_us(reorder));
+                }
                 false
             }
             Place::Ahead => {
@@ -194,8 +197,24 @@ impl<S: StateMachine> SpecPaxos<S> {
             count: u8::try_from(length.min(FETCH_MAX)).expect("small"),
         };
         out.send(peer, &Message::FetchPackets(fetch));
+        // A peer that is busy answers late: each question waits twice as long as the last.
         let patience = self.pace.fetch_us(&self.config.timings);
+        let patience = patience << (self.gap.attempts - 1);
         self.timers.arm(Timer::Gap, now.plus_us(patience));
+    }
+
+    /// The leader has executed more than this replica has seen. If nothing comes after the packet
+    /// that is missing, no hole shows; so the leader is asked what comes next.
+    pub(super) fn ask_for_tail(&mut self, leader: ReplicaId, out: &mut Effects) {
+        if self.config.gap_awareness && self.arrivals.hole().is_none() {
+            let fetch = FetchPackets {
+                replica: self.config.me,
+                epoch: self.arrivals.epoch(),
+                first: self.arrivals.next(),
+                count: u8::try_from(FETCH_MAX).expect("small"),
+            };
+            out.send(leader, &Message::FetchPackets(fetch));
+        }
     }
 
     /// Peers in turn; those that are silent, or do not have it, last.
@@ -291,7 +310,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         let place = self.arrivals.place(packet.epoch, packet.sequence, None);
         let missing = matches!(place, Place::Now | Place::Ahead)
             && !self.arrivals.is_beyond_window(packet.sequence);
-        if self.mode != Mode::Normal || !missing || self.arrivals.hole().is_none() {
+        if self.mode != Mode::Normal || self.degraded || !missing {
             return;
         }
         match waiting {
@@ -301,7 +320,7 @@ impl<S: StateMachine> SpecPaxos<S> {
                 self.arrivals.hold(packet.sequence, waiting);
                 self.after_turn(now, out);
             }
-            None if packet.sequence == self.gap.first => {
+            None if packet.sequence == self.gap.first && self.arrivals.hole().is_some() => {
                 self.gap.absent.insert(packet.replica);
                 self.on_gap_timer(now, out);
             }

@@ -211,6 +211,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             .is_none_or(|owed| owed.slot != sync.slot)
         {
             self.synchronization.owed = Some(sync);
+            self.ask_for_tail(leader, out);
             let patience = self.config.timings.patience_us;
             self.timers.arm(Timer::Answer, now.plus_us(patience));
         }

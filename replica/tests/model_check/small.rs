@@ -42,7 +42,7 @@ fn synchronization_with_gap_awareness() {
         timers: const { &[anywhere(Timer::Ask, 1), anywhere(Timer::Gap, 2)] },
         ..Bounds::LEAST
     };
-    holds("gap awareness", bounds, 10_708, &[FAST_PATH, SYNCHRONIZED]);
+    holds("gap awareness", bounds, 33_899, &[FAST_PATH, SYNCHRONIZED]);
 }
 
 /// A follower takes the leader for crashed at any time.

@@ -82,8 +82,8 @@ fn the_ring_forgets_the_oldest_and_long_jumps_forget_everything() {
 #[test]
 fn a_replica_that_comes_late_does_not_ask_for_the_past() {
     let mut arrivals = Arrivals::default();
-    arrivals.begin(EPOCH, SequenceNumber(WINDOW + 1));
-    assert_eq!(place(&arrivals, WINDOW + 1), Place::Now);
+    arrivals.begin(EPOCH, SequenceNumber(LATE_MAX + 1));
+    assert_eq!(place(&arrivals, LATE_MAX + 1), Place::Now);
     arrivals.begin(EpochNumber(4), SequenceNumber(2));
     let second = arrivals.place(EpochNumber(4), SequenceNumber(2), None);
     assert_eq!(second, Place::Ahead);
