@@ -350,6 +350,9 @@ pub(crate) struct SimFlags {
     /// given.
     #[arg(long, env = "DOWNBEAT_GAP_AWARENESS")]
     pub(crate) gap_awareness: Option<Switch>,
+    /// The only invariant that is looked at; all, and the cores' own checks, unless given.
+    #[arg(long, env = "DOWNBEAT_INVARIANT")]
+    pub(crate) invariant: Option<String>,
     /// A deliberate break of the protocol; `sim --mutants` lists them.
     #[arg(long, env = "DOWNBEAT_MUTANT")]
     pub(crate) mutant: Option<String>,

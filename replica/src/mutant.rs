@@ -40,6 +40,8 @@ pub enum Mutant {
     SpeculateWithoutBound,
     /// A snapshot holds what is not committed.
     SnapshotOfSpeculation,
+    /// A rollback forgets to undo what was executed.
+    SkipUndo,
     /// A rollback does not put the client table back.
     KeepClientTable,
     /// The summary hash leaves out whose request an entry is, and which.
@@ -50,7 +52,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::CommitByMajority,
         Self::CommitOnMismatch,
         Self::CommitUnchecked,
@@ -68,6 +70,7 @@ impl Mutant {
         Self::DegradedMergeByVotes,
         Self::SpeculateWithoutBound,
         Self::SnapshotOfSpeculation,
+        Self::SkipUndo,
         Self::KeepClientTable,
         Self::HashWithoutClient,
         Self::TimeRunsBack,
@@ -93,6 +96,7 @@ impl Mutant {
             Self::DegradedMergeByVotes => "degraded-merge-by-votes",
             Self::SpeculateWithoutBound => "speculate-without-bound",
             Self::SnapshotOfSpeculation => "snapshot-of-speculation",
+            Self::SkipUndo => "skip-undo",
             Self::KeepClientTable => "keep-client-table",
             Self::HashWithoutClient => "hash-without-client",
             Self::TimeRunsBack => "time-runs-back",

@@ -1,9 +1,10 @@
 //! What a run is told: together with the seed, everything that decides it.
 
-use crate::mutants::Mutant;
+use crate::invariants;
 use crate::profile::Profile;
 use crate::schedule::Noise;
 use client::core::Agreement;
+use replica::Mutant;
 use replica::Quorum;
 use replica::quorum::GroupSizeError;
 
@@ -91,6 +92,9 @@ pub struct Settings {
     pub gap_awareness: Option<bool>,
     /// A deliberate break of the protocol.
     pub mutant: Option<Mutant>,
+    /// The only invariant that is looked at; all, and the cores' own checks, if not given. Shows
+    /// what one of them catches when no other comes first.
+    pub only_invariant: Option<String>,
 }
 
 impl Default for Settings {
@@ -110,13 +114,22 @@ impl Default for Settings {
             pauses: true,
             gap_awareness: None,
             mutant: None,
+            only_invariant: None,
         }
     }
 }
 
 /// Settings that cannot be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
+    /// No such invariant.
+    #[error("there is no invariant {name} (valid: {valid})")]
+    Invariant {
+        /// The name.
+        name: String,
+        /// The names there are.
+        valid: String,
+    },
     /// The group's size.
     #[error(transparent)]
     GroupSize(#[from] GroupSizeError),
@@ -137,6 +150,15 @@ pub enum SettingsError {
 impl Settings {
     /// Checks what the code relies on.
     pub fn check(&self) -> Result<(), SettingsError> {
+        if let Some(name) = &self.only_invariant {
+            let names: Vec<_> = invariants::all().iter().map(|one| one.name()).collect();
+            if !names.contains(&name.as_str()) {
+                return Err(SettingsError::Invariant {
+                    name: name.clone(),
+                    valid: names.join(", "),
+                });
+            }
+        }
         if self.replicas.is_empty() {
             return Err(SettingsError::Zero {
                 what: "the number of group sizes",

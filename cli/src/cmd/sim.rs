@@ -78,6 +78,7 @@ pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
         },
         pauses: !flags.steady,
         gap_awareness: flags.gap_awareness.map(Switch::is_on),
+        only_invariant: flags.invariant.clone(),
         only_faults: flags.only_faults.clone().map(|only| only.0),
         mutant: flags.mutant.as_deref().map(mutant).transpose()?,
     };

@@ -214,7 +214,9 @@ impl<S: StateMachine> History<S> {
                 .pop(|entry| request = Some(entry.request.to_stored()));
             let undo = undo.expect("speculative entries can be undone");
             let request = request.expect("an entry was popped");
-            self.machine.undo(undo.machine);
+            if !self.breaks(Mutant::SkipUndo) {
+                self.machine.undo(undo.machine);
+            }
             if !self.breaks(Mutant::KeepClientTable) {
                 self.clients.restore(request.client, undo.clients);
             }

@@ -179,6 +179,13 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
     ]
 }
 
+/// All of them, or the one with this name.
+pub(crate) fn wanted(only: Option<&str>) -> Vec<Box<dyn Invariant>> {
+    let mut wanted = all();
+    wanted.retain(|one| only.is_none_or(|name| one.name() == name));
+    wanted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

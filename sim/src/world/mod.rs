@@ -161,7 +161,7 @@ impl<'b> World<'b> {
             root: Root::new(),
             schedule,
             in_force: Vec::new(),
-            invariants: invariants::all(),
+            invariants: invariants::wanted(settings.only_invariant.as_deref()),
             log: EventLog::new(keep_log),
             effects: Effects::new(),
             payload: Vec::new(),
