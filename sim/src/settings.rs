@@ -259,6 +259,12 @@ impl Settings {
         if !self.pauses {
             flags.push_str(" --steady");
         }
+        if let Some(on) = self.gap_awareness {
+            let _ = write!(flags, " --gap-awareness={}", if on { "on" } else { "off" });
+        }
+        if let Some(name) = &self.only_invariant {
+            let _ = write!(flags, " --invariant={name}");
+        }
         if let Some(only) = &self.only_faults {
             let numbers = if only.is_empty() {
                 "none".to_owned()
@@ -296,12 +302,14 @@ mod tests {
             },
             heal_ns: 5,
             pauses: false,
+            gap_awareness: Some(false),
+            only_invariant: Some("exactly_once".into()),
             ..Settings::default()
         };
         assert_eq!(
             settings.flags(9),
             "--seed=9 --replicas=5 --clients=2 --faults=loss --loss=0.1% --heal-time=5ns --steady \
-             --only-faults=3,7"
+             --gap-awareness=off --invariant=exactly_once --only-faults=3,7"
         );
         assert_eq!(Settings::default().flags(1), "--seed=1");
     }

@@ -357,11 +357,6 @@ fn mutants(settings: &Settings, bound: Option<u64>, output: Output) -> Result<()
         Mutant::ALL.len() - survivors.len(),
         Mutant::ALL.len()
     ));
-    if rows.len() == 1 {
-        return Err(Failure::Check(
-            "there is no mutant yet, so nothing was shown".into(),
-        ));
-    }
     if survivors.is_empty() {
         Ok(())
     } else {

@@ -218,7 +218,7 @@ impl<S: StateMachine> SpecPaxos<S> {
     ) -> bool {
         let last = self.history.log().last();
         let known = usize::try_from(last.0 - base.0).unwrap_or(usize::MAX);
-        let (mut before, rest) = match known.checked_sub(1) {
+        let (before, rest) = match known.checked_sub(1) {
             None => (base_hash, entries),
             Some(newest) => match entries.get(newest) {
                 None => return true,
@@ -230,13 +230,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             self.counters.rejected += 1;
             return false;
         }
-        let mut time = log.last_time();
-        let follows = rest.iter().all(|(hash, request)| {
-            time = time.max(request.origin.time);
-            before = self.history.chain(before, time, request.as_ref());
-            before == *hash
-        });
-        if !follows {
+        if !self.chain_holds(last, rest) {
             self.counters.rejected += 1;
             return false;
         }
