@@ -192,7 +192,10 @@ impl ClientCore {
             }
             Verdict::Agreed => {
                 let first_try = outstanding.tries == 1 && outstanding.wants == Wants::Reply;
-                self.backoff.measured(now.since(outstanding.begun));
+                match outstanding.tries - 1 {
+                    0 => self.backoff.answered(now.since(outstanding.begun)),
+                    again => self.backoff.answered_late(again),
+                }
                 let fast =
                     first_try && (!reply.committed || self.agreement == Agreement::Committed);
                 let path = if fast { Path::Fast } else { Path::Slow };

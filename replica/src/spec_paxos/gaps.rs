@@ -98,11 +98,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             }
             Place::Ahead if waits && !self.arrivals.is_beyond_window(sequence) => {
                 self.arrivals.hold(sequence, packet.to_waiting());
-                // Once a peer has been asked, what comes meanwhile must not hurry it.
-                if !self.timers.is_armed(Timer::Gap) {
-                    let reorder = self.config.timings.reorder_us;
-                    self.timers.arm(Timer::Gap, now.plus_us(reorder));
-                }
+                self.note_hole(now);
                 false
             }
             Place::Ahead => {
@@ -120,9 +116,27 @@ impl<S: StateMachine> SpecPaxos<S> {
         while let Some(waiting) = self.arrivals.ready() {
             self.take_waiting(now, waiting, out);
         }
-        if self.arrivals.hole().is_none() {
-            self.timers.cancel(Timer::Gap);
-            self.gap = Gap::default();
+        self.note_hole(now);
+    }
+
+    /// A hole that is not the one being asked about has its own time: what comes behind a hole
+    /// must not hurry the peer that was asked, and the next hole must not wait for the last one's
+    /// answer.
+    fn note_hole(&mut self, now: Tick) {
+        match self.arrivals.hole() {
+            None => {
+                self.timers.cancel(Timer::Gap);
+                self.gap = Gap::default();
+            }
+            Some((first, _)) if first != self.gap.first => {
+                self.gap = Gap {
+                    first,
+                    ..Gap::default()
+                };
+                let reorder = self.config.timings.reorder_us;
+                self.timers.arm(Timer::Gap, now.plus_us(reorder));
+            }
+            Some(_) => {}
         }
     }
 
@@ -171,20 +185,11 @@ impl<S: StateMachine> SpecPaxos<S> {
         let Some((first, length)) = self.arrivals.hole() else {
             return;
         };
-        if self.gap.first != first {
-            self.gap = Gap {
-                first,
-                ..Gap::default()
-            };
-        }
         let peers = self.n() - 1;
         if self.gap.attempts >= ATTEMPTS_MAX || self.gap.absent.len() >= peers {
             self.counters.gaps_given_up += 1;
             self.arrivals.skip_to(SequenceNumber(first.0 + length));
             self.after_turn(now, out);
-            if self.mode == Mode::Normal && self.arrivals.hole().is_some() {
-                self.timers.arm(Timer::Gap, now);
-            }
             return;
         }
         let peer = self.peer_to_ask();
