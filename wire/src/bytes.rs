@@ -3,8 +3,8 @@
 //! The reader never trusts a length: taking more than is there is an error, not a panic.
 
 use crate::{
-    AgreedTime, ClientId, EpochNumber, HostAddress, ReplicaId, RequestNumber, SequenceNumber,
-    SlotNumber, SummaryHash, ViewNumber,
+    AgreedTime, ClientId, EpochNumber, HostAddress, Position, ReplicaId, RequestNumber,
+    RoundsEpoch, SequenceNumber, SlotNumber, SummaryHash, ViewNumber,
 };
 use alloc::vec::Vec;
 
@@ -159,12 +159,33 @@ impl<'a> Reader<'a> {
         self.u32("epoch").map(EpochNumber)
     }
 
+    pub(crate) fn rounds_epoch(&mut self) -> Result<RoundsEpoch, WireError> {
+        Ok(RoundsEpoch {
+            term: self.epoch()?,
+            attempt: self.u32("attempt")?,
+        })
+    }
+
+    pub(crate) fn position(&mut self, what: &'static str) -> Result<Position, WireError> {
+        self.u64(what).map(Position)
+    }
+
     pub(crate) fn sequence(&mut self) -> Result<SequenceNumber, WireError> {
         self.u64("sequence").map(SequenceNumber)
     }
 
     pub(crate) fn time(&mut self) -> Result<AgreedTime, WireError> {
         self.u64("agreed time").map(AgreedTime)
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Everything that is left, taken out.
+    pub(crate) fn take_rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.rest)
     }
 
     /// Everything that is left.
@@ -193,6 +214,10 @@ pub(crate) trait Put {
     }
     fn put_u64(&mut self, value: u64) {
         self.put(&value.to_be_bytes());
+    }
+    fn put_rounds_epoch(&mut self, epoch: RoundsEpoch) {
+        self.put_u32(epoch.term.0);
+        self.put_u32(epoch.attempt);
     }
     fn put_counted(&mut self, bytes: &[u8]) {
         let len = u32::try_from(bytes.len()).expect("callers keep payloads below 4 GiB");

@@ -58,6 +58,12 @@ number!(
     u64
 );
 number!(
+    /// A place in the order that the root gives to a group's packets, counted over all terms;
+    /// 0 is "before the first".
+    Position,
+    u64
+);
+number!(
     /// Index of a replica in its group, from 0.
     ReplicaId,
     u8
@@ -82,6 +88,57 @@ number!(
     AgreedTime,
     u64
 );
+
+/// An epoch of synchronous rounds: a configuration of voters that agree on the past.
+///
+/// The term is the root's, raised by the controller; the attempt is raised by members that must
+/// settle among themselves under the same root. Votes count only for the epoch that they name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoundsEpoch {
+    /// The root's term.
+    pub term: EpochNumber,
+    /// Counts the agreements within the term, from 0.
+    pub attempt: u32,
+}
+
+impl RoundsEpoch {
+    /// The first epoch of a term.
+    pub const fn of_term(term: EpochNumber) -> Self {
+        Self { term, attempt: 0 }
+    }
+
+    /// The next epoch under the same root. Panics at the end of the range.
+    #[must_use]
+    pub const fn next_attempt(self) -> Self {
+        match self.attempt.checked_add(1) {
+            Some(attempt) => Self {
+                term: self.term,
+                attempt,
+            },
+            None => panic!("attempts are exhausted"),
+        }
+    }
+
+    /// The epoch as one number that grows with it: what disks, replies and operators see.
+    pub const fn as_view(self) -> ViewNumber {
+        ViewNumber((self.term.0 as u64) << 32 | self.attempt as u64)
+    }
+
+    /// The epoch that [`as_view`](Self::as_view) made a number of.
+    pub const fn from_view(view: ViewNumber) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "each half has 32 bits")]
+        Self {
+            term: EpochNumber((view.0 >> 32) as u32),
+            attempt: view.0 as u32,
+        }
+    }
+}
+
+impl core::fmt::Display for RoundsEpoch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}.{}", self.term, self.attempt)
+    }
+}
 
 /// A 32-byte hash over the whole log up to a slot: equal hashes mean equal prefixes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

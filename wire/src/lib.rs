@@ -21,8 +21,8 @@ mod stamp;
 
 pub use bytes::WireError;
 pub use ids::{
-    AgreedTime, ClientId, EpochNumber, GroupId, HostAddress, ReplicaId, RequestNumber, RoundNumber,
-    SequenceNumber, SlotNumber, SummaryHash, Tick, ViewNumber,
+    AgreedTime, ClientId, EpochNumber, GroupId, HostAddress, Position, ReplicaId, RequestNumber,
+    RoundNumber, RoundsEpoch, SequenceNumber, SlotNumber, SummaryHash, Tick, ViewNumber,
 };
 pub use message::Message;
 pub use stamp::{Kind, Members, STAMP_LEN, Sender, StampHeader, StampView};

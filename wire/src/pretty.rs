@@ -1,5 +1,7 @@
 //! One line per packet for people: stamp, then message, in the words of the papers.
 
+mod rounds;
+
 use crate::message::{Body, Reply, Request, Wants};
 use crate::{Message, Sender, StampHeader};
 use core::fmt;
@@ -75,6 +77,7 @@ impl fmt::Display for Text<'_> {
             | Message::FetchPackets(_)
             | Message::Packet(_)
             | Message::Snapshot(_) => transfer(f, self.0),
+            Message::Rounds(message) => rounds::write(f, message),
         }
     }
 }

@@ -219,7 +219,8 @@ impl<S: StateMachine> SpecPaxos<S> {
             | Message::Sync(_)
             | Message::Commit(_)
             | Message::StartView(_)
-            | Message::Prepare(_) => None,
+            | Message::Prepare(_)
+            | Message::Rounds(_) => None,
         }
     }
 
@@ -271,7 +272,9 @@ impl<S: StateMachine> SpecPaxos<S> {
             Message::Packet(m) => self.on_packet(now, &m, out),
             Message::Prepare(m) => self.on_prepare(now, &m, out),
             Message::Snapshot(m) => self.on_snapshot(now, &m, out),
-            Message::Request(_) | Message::Reply(_) => self.counters.rejected += 1,
+            Message::Request(_) | Message::Reply(_) | Message::Rounds(_) => {
+                self.counters.rejected += 1;
+            }
         }
     }
 

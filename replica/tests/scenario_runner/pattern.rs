@@ -114,6 +114,7 @@ pub(crate) fn kind_of(message: &Message<'_>) -> &'static str {
         Message::Packet(_) => "packet",
         Message::Prepare(_) => "prepare",
         Message::Snapshot(_) => "snapshot",
+        Message::Rounds(_) => "rounds",
     }
 }
 
@@ -135,6 +136,7 @@ fn view_of(message: &Message<'_>) -> Option<ViewNumber> {
         Message::Request(_)
         | Message::Recover(_)
         | Message::FetchPackets(_)
-        | Message::Packet(_) => None,
+        | Message::Packet(_)
+        | Message::Rounds(_) => None,
     }
 }

@@ -7,6 +7,7 @@ mod entries;
 mod incarnations;
 mod prepare;
 mod request;
+pub mod rounds;
 mod transfer;
 mod view_change;
 
@@ -14,6 +15,7 @@ pub use entries::{Entries, EntriesIter, Entry};
 pub use incarnations::Incarnations;
 pub use prepare::Prepare;
 pub use request::{Reply, Request, Wants};
+use rounds::RoundsMessage;
 pub use transfer::{Body, FetchLog, FetchPackets, Log, Packet, Recover, Snapshot};
 pub use view_change::{DoViewChange, InView, StartView, StartViewChange};
 
@@ -95,6 +97,8 @@ pub enum Message<'a> {
     Prepare(Prepare<'a>),
     /// The committed state, for a replica that is too far behind for the log.
     Snapshot(Snapshot<'a>),
+    /// Members of a group with synchronous rounds.
+    Rounds(RoundsMessage<'a>),
 }
 
 /// The type byte of each message.
@@ -121,7 +125,11 @@ impl<'a> Message<'a> {
     /// Reads one message that fills `bytes`.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
-        let message = match reader.u8("message type")? {
+        let tag = reader.u8("message type")?;
+        if let Some(message) = RoundsMessage::parse(tag, reader.clone()) {
+            return message.map(Self::Rounds);
+        }
+        let message = match tag {
             tag::REQUEST => return Request::parse(reader).map(Self::Request),
             tag::REPLY => return Reply::parse(reader).map(Self::Reply),
             tag::SYNC => Self::Sync(Sync {
@@ -234,6 +242,7 @@ impl<'a> Message<'a> {
             Self::Packet(message) => message.emit(out),
             Self::Prepare(message) => message.emit(out),
             Self::Snapshot(message) => message.emit(out),
+            Self::Rounds(message) => message.emit(out),
         }
     }
 
@@ -247,6 +256,7 @@ impl<'a> Message<'a> {
             | Self::Snapshot(_) => true,
             Self::Prepare(prepare) => !prepare.fits_a_packet(),
             Self::Packet(packet) => !packet.fits_a_packet(),
+            Self::Rounds(message) => message.is_bulk(),
             _ => false,
         }
     }
