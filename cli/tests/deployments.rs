@@ -6,19 +6,10 @@
 
 mod common;
 
-use common::{Deployment, PATIENCE, Resp, has, json, output, skip};
-use std::process::Command;
+use common::{Deployment, PATIENCE, Resp, has, json, kill_9, output, skip};
 use std::time::{Duration, Instant};
 
 const REDIS: &str = "apt install redis-tools";
-
-fn kill_9(pid: u64) {
-    let killed = Command::new("kill")
-        .args(["-9", &pid.to_string()])
-        .status()
-        .unwrap();
-    assert!(killed.success());
-}
 
 /// Sets keys one by one through one connection; returns how many were acknowledged.
 fn set_keys(resp: u16, from: u32, to: u32) -> Duration {

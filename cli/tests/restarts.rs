@@ -7,23 +7,15 @@
 mod common;
 
 use common::load::{Load, Seen};
-use common::{Deployment, PATIENCE};
+use common::{Deployment, PATIENCE, kill_9};
 use std::fs;
 use std::io::Write;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Requests answered between one fault and the next.
 const STRETCH: usize = 300;
-
-fn kill_9(pid: u64) {
-    let killed = Command::new("kill")
-        .args(["-9", &pid.to_string()])
-        .status()
-        .unwrap();
-    assert!(killed.success());
-}
 
 /// What a test measured, where people can see it even when it passes.
 fn say(what: &str, seen: &Seen) {

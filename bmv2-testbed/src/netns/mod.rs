@@ -23,6 +23,7 @@
 //! thing that stays is the empty lock file `/run/downbeat-netns.lock`.
 
 mod bmv2;
+mod carriers;
 mod command;
 mod error;
 mod inside;

@@ -181,44 +181,6 @@ fn ended_by(process: &OwnedFd, deadline: Instant) -> io::Result<bool> {
     }
 }
 
-/// All processes of the machine that carry the token, but for this one and those above it.
-pub(super) fn carriers_of(token: &str) -> io::Result<Vec<ProcessIdentity>> {
-    let mark = format!("{TOKEN_VARIABLE}={token}");
-    let spared = lineage();
-    let carriers = all_pids()?
-        .filter(|pid| !spared.contains(pid))
-        .filter(|pid| {
-            // Reading after the process has ended gives an error or nothing: no carrier.
-            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment
-                .split(|byte| *byte == 0)
-                .any(|variable| variable == mark.as_bytes())
-        })
-        .filter_map(ProcessIdentity::of)
-        .collect();
-    Ok(carriers)
-}
-
-/// The pids of all processes.
-pub(super) fn all_pids() -> io::Result<impl Iterator<Item = i32>> {
-    let entries = std::fs::read_dir("/proc")?;
-    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
-}
-
-/// This process and its ancestors: one that takes a lab down from within must not end itself.
-fn lineage() -> Vec<i32> {
-    const MAX_DEPTH: usize = 64;
-    let mut pids = Vec::new();
-    let mut next = i32::try_from(std::process::id()).ok();
-    while let Some(pid) = next.filter(|pid| *pid > 0 && pids.len() < MAX_DEPTH) {
-        pids.push(pid);
-        next = std::fs::read_to_string(format!("/proc/{pid}/stat"))
-            .ok()
-            .and_then(|stat| after_name(&stat)?.split(' ').nth(1)?.parse().ok());
-    }
-    pids
-}
-
 /// State (field 3) and start time (field 22) of `/proc/<pid>/stat`.
 fn parse_stat(stat: &str) -> Option<(char, u64)> {
     let mut fields = after_name(stat)?.split(' ');
@@ -229,7 +191,7 @@ fn parse_stat(stat: &str) -> Option<(char, u64)> {
 }
 
 /// What follows the program name, which stands in parentheses and may itself hold any of them.
-fn after_name(stat: &str) -> Option<&str> {
+pub(super) fn after_name(stat: &str) -> Option<&str> {
     stat.rsplit_once(") ").map(|(_, rest)| rest)
 }
 
@@ -242,9 +204,9 @@ mod tests {
 
     use super::*;
 
-    fn shell(script: &str, token: &str) -> Process {
+    fn shell(script: &str) -> Process {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", script]).env(TOKEN_VARIABLE, token);
+        command.args(["-c", script]);
         let child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -272,13 +234,13 @@ mod tests {
 
     #[test]
     fn an_obedient_process_is_terminated_and_a_stubborn_one_killed() {
-        let mut obedient = shell("echo ready; read x", "none");
+        let mut obedient = shell("echo ready; read x");
         await_line(&mut obedient);
         assert_eq!(
             obedient.stop(Duration::from_secs(20)).unwrap(),
             Ending::Terminated
         );
-        let mut stubborn = shell("trap '' TERM; echo ready; read x", "none");
+        let mut stubborn = shell("trap '' TERM; echo ready; read x");
         await_line(&mut stubborn);
         assert_eq!(
             stubborn.stop(Duration::from_millis(50)).unwrap(),
@@ -288,7 +250,7 @@ mod tests {
 
     #[test]
     fn another_process_with_the_same_pid_is_left_alone() {
-        let mut process = shell("echo ready; read x", "none");
+        let mut process = shell("echo ready; read x");
         await_line(&mut process);
         let identity = process.identity();
         let other = ProcessIdentity {
@@ -311,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_zombie_counts_as_ended() {
-        let mut process = shell("echo ready; read x", "none");
+        let mut process = shell("echo ready; read x");
         await_line(&mut process);
         let identity = process.identity();
         assert_eq!(
@@ -321,29 +283,6 @@ mod tests {
         // Nobody has waited for it yet.
         assert!(!identity.is_running());
         process.kill().unwrap();
-    }
-
-    #[test]
-    fn carriers_are_found_by_their_token_with_their_children() {
-        let token = format!("test.{}.carriers", std::process::id());
-        let mut carrier = shell("sh -c 'echo ready; read x'; true", &token);
-        await_line(&mut carrier);
-        let found = carriers_of(&token).unwrap();
-        assert!(found.contains(&carrier.identity()), "{found:?}");
-        assert_eq!(found.len(), 2, "the shell and its child: {found:?}");
-        for ending in end_all(&found, Duration::from_secs(20)) {
-            ending.unwrap();
-        }
-        assert_eq!(carriers_of(&token).unwrap(), []);
-        carrier.kill().unwrap();
-    }
-
-    #[test]
-    fn this_process_is_spared() {
-        let own = i32::try_from(std::process::id()).unwrap();
-        let lineage = lineage();
-        assert_eq!(lineage[0], own);
-        assert!(lineage.len() > 1);
     }
 
     proptest! {

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::carriers::{all_pids, carriers_of};
 use super::command::{run, tokened};
 use super::error::LabError;
 use super::inside::{inside, namespace_path};
 use super::manifest::{Manifest, Stage, boot_identity};
 use super::plan::Link;
-use super::process::{Ending, ProcessIdentity, all_pids, carriers_of, end_all};
+use super::process::{Ending, ProcessIdentity, end_all};
 
 /// How long processes may take to heed SIGTERM before they are killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output as Said};
 
 const MANIFEST: &str = "built/MANIFEST";
 /// Entry files, each a program, below `v1model/`.
@@ -92,14 +92,21 @@ fn build(arguments: &P4Arguments, output: Output) -> Result<(), Failure> {
 fn compiler_version(p4c: &Path) -> Result<String, Failure> {
     let answer = Command::new(p4c).arg("--version").output();
     let answer = answer.map_err(|error| no_compiler(p4c, &error))?;
-    let text = String::from_utf8_lossy(&answer.stdout).into_owned();
-    let version = text
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Version "));
-    let version = version
-        .and_then(|rest| rest.split(' ').next())
-        .unwrap_or("of unknown version");
+    let version = version_in(&answer).unwrap_or_else(|| "of unknown version".to_owned());
     Ok(format!("p4c {version}"))
+}
+
+/// The number in the line `Version 1.2.5.16 (SHA: …)`. p4c prints it to stderr; stdout is looked
+/// at too, because that is where programs usually say it.
+fn version_in(answer: &Said) -> Option<String> {
+    [&answer.stdout, &answer.stderr]
+        .into_iter()
+        .find_map(|said| {
+            let said = String::from_utf8_lossy(said);
+            let mut lines = said.lines();
+            let version = lines.find_map(|line| line.trim().strip_prefix("Version "))?;
+            version.split_whitespace().next().map(str::to_owned)
+        })
 }
 
 fn no_compiler(p4c: &Path, error: &std::io::Error) -> Failure {
@@ -173,6 +180,7 @@ fn hashes(p4: &Path) -> Result<BTreeMap<String, String>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::ExitStatus;
 
     fn files(text: &str) -> BTreeMap<String, String> {
         parse(text).unwrap()
@@ -192,6 +200,21 @@ mod tests {
             ]
         );
         assert_eq!(parse("11 a.p4"), Err(1));
+    }
+
+    #[test]
+    fn the_version_is_found_on_either_stream() {
+        let said = "p4c-bm2-ss\nVersion 1.2.5.16 (SHA: 6b7ec98e77 BUILD: Release)\n";
+        let version = |stdout: &str, stderr: &str| {
+            version_in(&Said {
+                status: ExitStatus::default(),
+                stdout: stdout.into(),
+                stderr: stderr.into(),
+            })
+        };
+        assert_eq!(version("", said).as_deref(), Some("1.2.5.16"));
+        assert_eq!(version(said, "").as_deref(), Some("1.2.5.16"));
+        assert_eq!(version("p4c-bm2-ss\n", "Version \n"), None);
     }
 
     #[test]

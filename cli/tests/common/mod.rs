@@ -71,6 +71,15 @@ pub fn has(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
+/// Ends a process as a power failure would.
+pub fn kill_9(pid: u64) {
+    let killed = Command::new("kill")
+        .args(["-9", &pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+}
+
 /// A detached deployment; taken down when dropped.
 pub struct Deployment {
     /// The folder it was brought up in.

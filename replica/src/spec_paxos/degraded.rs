@@ -283,7 +283,7 @@ impl<S: StateMachine> SpecPaxos<S> {
     }
 
     /// Leader: a replica has the log up to `reply.reached`.
-    pub(super) fn note_ordered(&mut self, now: Tick, reply: SyncReply, out: &mut Effects) {
+    pub(super) fn note_ordered(&mut self, reply: SyncReply, out: &mut Effects) {
         let log = self.history.log();
         if log
             .hash_at(reply.reached)
@@ -294,10 +294,10 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
         let held = &mut self.ordering.held[usize::from(reply.replica.0)];
         *held = reply.reached.max(*held);
-        self.commit_what_enough_hold(now, out);
+        self.commit_what_enough_hold(out);
     }
 
-    fn commit_what_enough_hold(&mut self, now: Tick, out: &mut Effects) {
+    fn commit_what_enough_hold(&mut self, out: &mut Effects) {
         let last = self.history.log().last();
         let mut held = self.ordering.held;
         held[usize::from(self.config.me.0)] = last;
@@ -310,12 +310,9 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
         self.reply_committed(slot, out);
         self.history.commit(slot);
+        // If nothing is left to prepare, the others hear of it with the next SYNC: `Ask` is armed
+        // for `sync_us` from now or sooner as long as anything is not committed.
         self.prepare_if_due(out);
-        if slot == last {
-            // Nothing else will carry it before the next sign of life.
-            self.timers
-                .arm_by(Timer::Ask, now.plus_us(self.config.timings.sync_us));
-        }
     }
 }
 

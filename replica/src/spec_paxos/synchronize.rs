@@ -252,7 +252,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
         self.note_in_view(now, reply.replica, out);
         if self.degraded {
-            self.note_ordered(now, reply, out);
+            self.note_ordered(reply, out);
         } else if let Some(round) = &mut self.synchronization.round
             && round.slot == reply.slot
         {

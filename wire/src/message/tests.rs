@@ -40,6 +40,18 @@ fn owned() -> impl Strategy<Value = Owned> {
 }
 
 impl Owned {
+    /// What most messages have.
+    fn common(&self) -> (ViewNumber, ReplicaId, SummaryHash, SlotNumber, SlotNumber) {
+        let [view, slot, committed, ..] = self.numbers;
+        (
+            ViewNumber(view),
+            ReplicaId(self.replica),
+            SummaryHash(self.hash),
+            SlotNumber(slot),
+            SlotNumber(committed),
+        )
+    }
+
     fn request<'a>(&self, seed: u64, operation: &'a [u8]) -> Request<'a> {
         Request {
             client: ClientId(self.numbers[0] ^ seed),
@@ -85,13 +97,8 @@ impl Owned {
     }
 
     fn normal_case(&self) -> Vec<Message<'_>> {
-        let [a, b, c, ..] = self.numbers;
-        let (view, replica, hash) = (
-            ViewNumber(a),
-            ReplicaId(self.replica),
-            SummaryHash(self.hash),
-        );
-        let (slot, committed) = (SlotNumber(b), SlotNumber(c));
+        let (view, replica, hash, slot, committed) = self.common();
+        let [a, b, ..] = self.numbers;
         alloc::vec![
             Message::Request(self.request(0, &self.payload)),
             Message::Reply(Reply {
@@ -122,13 +129,7 @@ impl Owned {
     }
 
     fn view_change<'a>(&self, entries: Entries<'a>) -> Vec<Message<'a>> {
-        let [a, b, c, d, _] = self.numbers;
-        let (view, replica, hash) = (
-            ViewNumber(a),
-            ReplicaId(self.replica),
-            SummaryHash(self.hash),
-        );
-        let (slot, committed) = (SlotNumber(b), SlotNumber(c));
+        let (view, replica, hash, slot, committed) = self.common();
         alloc::vec![
             Message::StartViewChange(StartViewChange {
                 view,
@@ -140,7 +141,7 @@ impl Owned {
             Message::DoViewChange(DoViewChange {
                 view,
                 replica,
-                last_normal_view: ViewNumber(d),
+                last_normal_view: ViewNumber(self.numbers[3]),
                 degraded: self.wants == 1,
                 incarnations: self.incarnations(),
                 committed,
@@ -161,13 +162,8 @@ impl Owned {
     }
 
     fn transfer<'a>(&'a self, entries: Entries<'a>) -> Vec<Message<'a>> {
-        let [a, b, c, d, _] = self.numbers;
-        let (view, replica, hash) = (
-            ViewNumber(a),
-            ReplicaId(self.replica),
-            SummaryHash(self.hash),
-        );
-        let (slot, committed) = (SlotNumber(b), SlotNumber(c));
+        let (view, replica, hash, slot, committed) = self.common();
+        let [a, _, _, d, _] = self.numbers;
         alloc::vec![
             Message::FetchLog(FetchLog {
                 view,

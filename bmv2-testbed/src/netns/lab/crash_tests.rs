@@ -9,8 +9,8 @@ use std::process::Stdio;
 
 use rustix::process::{Signal, getpid, kill_process};
 
+use super::super::carriers::carriers_of;
 use super::super::command::run;
-use super::super::process::carriers_of;
 use super::super::testing::{hosts, lab, possible, run_name};
 use super::*;
 

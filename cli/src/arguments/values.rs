@@ -1,0 +1,131 @@
+//! Values of flags that have a form of their own: names to choose from, times, lists.
+
+use bmv2_testbed::{Fabric, ProtocolName};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use sim::profile::Profile;
+use std::str::FromStr;
+
+/// Something that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// It is done.
+    On,
+    /// It is not.
+    Off,
+}
+
+impl Switch {
+    pub(crate) fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
+/// A fault profile's name on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FaultsArgument(pub(crate) Profile);
+
+impl ValueEnum for FaultsArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: [FaultsArgument; Profile::ALL.len()] = {
+            let mut all = [FaultsArgument(Profile::None); Profile::ALL.len()];
+            let mut index = 0;
+            while index < all.len() {
+                all[index] = FaultsArgument(Profile::ALL[index]);
+                index += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()))
+    }
+}
+
+/// A time with its unit, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct VirtualTime(pub(crate) u64);
+
+impl FromStr for VirtualTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no time; valid is a whole number with ns, us, ms or s");
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let factor: u64 = match unit {
+            "ns" => 1,
+            "us" | "µs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        // Times are added up: a century is enough, and none overflows.
+        let most = 1 << 61;
+        let nanoseconds = number.checked_mul(factor).filter(|ns| *ns <= most);
+        nanoseconds.map(Self).ok_or_else(wrong)
+    }
+}
+
+/// Numbers of faults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OnlyFaults(pub(crate) Vec<usize>);
+
+impl FromStr for OnlyFaults {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let number = |part: &str| {
+            part.parse()
+                .map_err(|_| format!("{part:?} is no number; valid is such as 3,7 or none"))
+        };
+        text.split(',')
+            .map(number)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+/// A protocol's name on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Protocol(pub(crate) ProtocolName);
+
+impl ValueEnum for Protocol {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self(ProtocolName::SpecPaxos),
+            Self(ProtocolName::Unreplicated),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()))
+    }
+}
+
+/// A fabric's name on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FabricArgument(pub(crate) Fabric);
+
+impl ValueEnum for FabricArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self(Fabric::Embedded),
+            Self(Fabric::Tunnel),
+            Self(Fabric::Netns),
+            Self(Fabric::Bmv2),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()))
+    }
+}
