@@ -39,6 +39,14 @@ fn the_demo_is_linearizable_and_reports_what_it_promises() {
     }
 }
 
+/// What the readme begins with.
+#[test]
+fn no_word_at_all_is_the_demo() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = output(folder.path(), &[], 0);
+    assert!(text.contains("linearizable"), "{text}");
+}
+
 #[test]
 fn loss_and_reordering_are_survived_by_seed() {
     let folder = tempfile::tempdir().unwrap();

@@ -21,7 +21,8 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "downbeat",
     version,
-    about,
+    about = "Replication co-designed with a programmable network",
+    arg_required_else_help = false,
     subcommand_required = false,
     before_help = "Examples:\n  downbeat\n  downbeat up --fabric=tunnel --replicas=3\n"
 )]
