@@ -89,7 +89,13 @@ fn a_sweep_reports_what_it_promises_whoever_ran_which_seed() {
         ),
         (&12.into(), &0.into(), &1_200.into())
     );
-    for number in ["events", "virtual_ns", "fast_path_share", "longest_gap_ns"] {
+    for number in [
+        "events",
+        "virtual_ns",
+        "fast_path_share",
+        "longest_gap_ns",
+        "median_gap_ns",
+    ] {
         assert!(summary[number].is_number(), "{number}: {summary}");
     }
     assert_eq!(output(folder.path(), &flags, 0), text);
@@ -106,6 +112,8 @@ fn every_profile_is_survived() {
         "harsh",
         "crash",
         "restart",
+        "rolling",
+        "rolling-lost",
         "partition",
         "root",
         "disk",
@@ -176,8 +184,19 @@ fn without_a_terminal_a_replay_prints_the_events_of_the_run() {
 fn no_mutant_survives_the_hunt() {
     let folder = tempfile::tempdir().unwrap();
     let summary = json(folder.path(), &["sim", "--mutants", "--json"], 0);
-    assert!(summary["mutants"].as_u64().unwrap() >= 20, "{summary}");
+    assert!(summary["mutants"].as_u64().unwrap() >= 26, "{summary}");
     assert_eq!(summary["survivors"], serde_json::json!([]), "{summary}");
+}
+
+#[test]
+fn a_mutant_that_there_is_not_is_answered_with_those_that_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = run(folder.path(), &["replay", "1", "--mutant=keep-terms"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    for words in ["no mutant keep-terms", "never-truncate", "keep-term"] {
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[test]

@@ -44,6 +44,12 @@ pub enum Mutant {
     SkipUndo,
     /// A rollback does not put the client table back.
     KeepClientTable,
+    /// A request that comes again is executed again for its reply, and no entry says so.
+    ExecuteRepeated,
+    /// Who installs a snapshot takes over log position and clients, and keeps the state it had.
+    SnapshotWithoutState,
+    /// Committed entries are never dropped.
+    NeverTruncate,
     /// The summary hash leaves out whose request an entry is, and which.
     HashWithoutClient,
     /// Agreed time follows the stamp even when it runs back.
@@ -52,7 +58,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::CommitByMajority,
         Self::CommitOnMismatch,
         Self::CommitUnchecked,
@@ -72,6 +78,9 @@ impl Mutant {
         Self::SnapshotOfSpeculation,
         Self::SkipUndo,
         Self::KeepClientTable,
+        Self::ExecuteRepeated,
+        Self::SnapshotWithoutState,
+        Self::NeverTruncate,
         Self::HashWithoutClient,
         Self::TimeRunsBack,
     ];
@@ -98,6 +107,9 @@ impl Mutant {
             Self::SnapshotOfSpeculation => "snapshot-of-speculation",
             Self::SkipUndo => "skip-undo",
             Self::KeepClientTable => "keep-client-table",
+            Self::ExecuteRepeated => "execute-repeated",
+            Self::SnapshotWithoutState => "snapshot-without-state",
+            Self::NeverTruncate => "never-truncate",
             Self::HashWithoutClient => "hash-without-client",
             Self::TimeRunsBack => "time-runs-back",
         }

@@ -6,7 +6,8 @@
 //! - [`oracle`]: the clients, and what they were told
 //! - [`invariants`]: what must always hold, one file each; [`checked`]: the state machine's watch
 //! - [`run`], [`sweep`], [`shrink`], [`report`]: one run, many, a smaller failing one, in words
-//! - [`mutants`]: deliberate breaks of a protocol, and the hunt that must catch each
+//! - [`mutant`]: deliberate breaks of replicas, root and controller; [`mutants`]: the hunt that
+//!   must catch each
 //! - [`event_log`]: what happened, a line an event
 //! - [`history`], [`linearizability`], [`kv`]: the checker, for histories from anywhere
 
@@ -17,6 +18,7 @@ pub mod history;
 pub mod invariants;
 pub mod kv;
 pub mod linearizability;
+pub mod mutant;
 pub mod mutants;
 pub mod oracle;
 pub mod profile;

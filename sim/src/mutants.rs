@@ -1,13 +1,11 @@
-//! Deliberate breaks of a protocol, and the hunt that must catch each: a checker that no mutant
-//! trips is not a checker.
+//! The hunt that must catch each [mutant](crate::mutant): a checker that no mutant trips is not a
+//! checker.
 
 use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::sweep::sweep;
 use crate::world::{Blueprint, Ending};
 use std::ops::ControlFlow;
-
-pub use replica::Mutant;
 
 /// The seeds within which every mutant must be caught.
 pub const BOUND: u64 = 2_000;
@@ -36,7 +34,9 @@ pub struct Caught {
     pub seed: u64,
 }
 
-/// Runs seeds, with profiles by turns, until a run fails; `None` if none of `bound` does.
+/// Runs seeds, with profiles by turns, until a run fails; `None` if none of `bound` does. If only
+/// one invariant is looked at, nothing but that counts: neither a core that panics nor a group
+/// that does not heal.
 pub fn hunt(
     settings: &Settings,
     bound: u64,
@@ -45,6 +45,10 @@ pub fn hunt(
 ) -> Option<Caught> {
     /// Runs with one profile before the next has its turn.
     const TURN: u64 = 25;
+    let counts = |ending: &Ending| match &settings.only_invariant {
+        None => *ending != Ending::Passed,
+        Some(only) => ending.name() == only,
+    };
     for turn in 0..bound.div_ceil(TURN) {
         let index = usize::try_from(turn % PROFILES.len() as u64).expect("an index");
         let profile = PROFILES[index];
@@ -62,7 +66,7 @@ pub fn hunt(
         let count = TURN.min(bound + 1 - first);
         let mut caught = None;
         sweep(&settings, (first, count), threads, blueprint, |outcome| {
-            if outcome.ending == Ending::Passed {
+            if !counts(&outcome.ending) {
                 return ControlFlow::Continue(());
             }
             caught = Some(Caught {

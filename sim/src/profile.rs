@@ -36,6 +36,11 @@ pub enum Kind {
     CrashWithDisk,
     /// A replica's process ends; it starts again with nothing.
     CrashWithoutDisk,
+    /// Each replica's process ends, one after the other has come back; each starts again with what
+    /// it saved.
+    EachWithDisk,
+    /// The same, and each starts again with nothing.
+    EachWithoutDisk,
     /// A replica's process ends for good.
     CrashForGood,
     /// A replica cannot save anything, and ends when it tries.
@@ -67,6 +72,10 @@ pub enum Profile {
     Crash,
     /// Replicas end and start again, with and without their disks.
     Restart,
+    /// Each replica in turn ends and starts again with its disk, and nothing else goes wrong.
+    Rolling,
+    /// The same without their disks.
+    RollingLost,
     /// Partitions, one way too.
     Partition,
     /// Reboots and absences of the root and of the controller.
@@ -84,7 +93,7 @@ pub enum Profile {
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::None,
         Self::Loss,
         Self::Reorder,
@@ -92,6 +101,8 @@ impl Profile {
         Self::Harsh,
         Self::Crash,
         Self::Restart,
+        Self::Rolling,
+        Self::RollingLost,
         Self::Partition,
         Self::Root,
         Self::Disk,
@@ -110,6 +121,8 @@ impl Profile {
             Self::Harsh => "harsh",
             Self::Crash => "crash",
             Self::Restart => "restart",
+            Self::Rolling => "rolling",
+            Self::RollingLost => "rolling-lost",
             Self::Partition => "partition",
             Self::Root => "root",
             Self::Disk => "disk",
@@ -124,15 +137,23 @@ impl Profile {
         match self {
             Self::Loss => &[Kind::SteadyLoss],
             Self::Reorder | Self::Storm => &[Kind::SteadyReordering],
+            Self::Rolling => &[Kind::EachWithDisk],
+            Self::RollingLost => &[Kind::EachWithoutDisk],
             _ => &[],
         }
+    }
+
+    /// Whether messages of the bulk channel are late and come twice while a fault lasts. Not where
+    /// restarts are all that is to be seen.
+    pub fn shakes_bulk(self) -> bool {
+        !matches!(self, Self::Rolling | Self::RollingLost)
     }
 
     /// From which kinds, one as likely as the other, further faults are drawn.
     pub fn kinds(self) -> &'static [Kind] {
         use Kind as K;
         match self {
-            Self::None | Self::Loss | Self::Reorder => &[],
+            Self::None | Self::Loss | Self::Reorder | Self::Rolling | Self::RollingLost => &[],
             Self::Light => &[K::LightNoise, K::LightNoise, K::SlowLink, K::Clock],
             Self::Harsh => &[K::HarshNoise, K::HarshNoise, K::Cut, K::SlowLink, K::Clock],
             Self::Crash => &[
@@ -200,7 +221,7 @@ impl Profile {
     /// The fewest and the most faults drawn from [`kinds`](Self::kinds).
     pub fn count(self) -> (u64, u64) {
         match self {
-            Self::None | Self::Loss | Self::Reorder => (0, 0),
+            Self::None | Self::Loss | Self::Reorder | Self::Rolling | Self::RollingLost => (0, 0),
             Self::Light => (1, 6),
             Self::Harsh
             | Self::Crash

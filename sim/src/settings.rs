@@ -1,10 +1,10 @@
 //! What a run is told: together with the seed, everything that decides it.
 
 use crate::invariants;
+use crate::mutant::Mutant;
 use crate::profile::Profile;
 use crate::schedule::Noise;
 use client::core::Agreement;
-use replica::Mutant;
 use replica::Quorum;
 use replica::quorum::GroupSizeError;
 
@@ -90,7 +90,7 @@ pub struct Settings {
     /// Whether replicas ask each other for packets that they missed; if not given, two runs of
     /// three do, so that the protocol is also seen without.
     pub gap_awareness: Option<bool>,
-    /// A deliberate break of the protocol.
+    /// A deliberate break of replicas, root or controller.
     pub mutant: Option<Mutant>,
     /// The only invariant that is looked at; all, and the cores' own checks, if not given. Shows
     /// what one of them catches when no other comes first.

@@ -79,6 +79,8 @@ pub struct Total {
     pub asking_ns: u64,
     /// The longest time without an answer in any run.
     pub longest_gap_ns: u64,
+    /// The longest time without an answer in each run, in the order of the seeds.
+    pub gaps_ns: Vec<u64>,
     /// Entries undone.
     pub rolled_back: u64,
     /// View changes begun.
@@ -101,10 +103,18 @@ impl Total {
         self.slow += outcome.tally.slow;
         self.asking_ns += outcome.tally.last.since(outcome.tally.first);
         self.longest_gap_ns = self.longest_gap_ns.max(outcome.tally.longest_gap_ns);
+        self.gaps_ns.push(outcome.tally.longest_gap_ns);
         self.rolled_back += outcome.counters.rolled_back;
         self.view_changes += outcome.counters.view_changes;
         self.crashes += outcome.crashes;
         self.faults += outcome.faults as u64;
+    }
+
+    /// The longest time without an answer in the run in the middle, by that time; 0 without runs.
+    pub fn median_gap_ns(&self) -> u64 {
+        let mut gaps = self.gaps_ns.clone();
+        gaps.sort_unstable();
+        gaps.get(gaps.len() / 2).copied().unwrap_or(0)
     }
 
     /// Operations answered in a second of virtual time. Means something for clients that never
@@ -167,5 +177,21 @@ mod tests {
             }
         });
         assert_eq!((total.seeds, total.failed), (3, 0));
+    }
+
+    #[test]
+    fn gaps_are_told_by_the_longest_and_the_one_in_the_middle() {
+        let blueprint = Blueprint::new();
+        let mut total = Total::default();
+        assert_eq!(total.median_gap_ns(), 0);
+        sweep(&small(), (1, 7), 2, &blueprint, |outcome| {
+            total.add(&outcome);
+            ControlFlow::Continue(())
+        });
+        let median = total.median_gap_ns();
+        let above = total.gaps_ns.iter().filter(|gap| **gap > median).count();
+        let below = total.gaps_ns.iter().filter(|gap| **gap < median).count();
+        assert!(median > 0 && above <= 3 && below <= 3, "{total:?}");
+        assert_eq!(total.gaps_ns.iter().max(), Some(&total.longest_gap_ns));
     }
 }

@@ -3,7 +3,7 @@
 use sim::profile::Profile;
 use sim::run::run;
 use sim::schedule::Noise;
-use sim::settings::{ProtocolName, Settings};
+use sim::settings::{MS, ProtocolName, Settings};
 use sim::world::{Blueprint, Ending, Outcome};
 
 fn checked(settings: &Settings, seed: u64, blueprint: &Blueprint) -> Outcome {
@@ -189,4 +189,32 @@ fn a_root_that_reboots_gets_a_greater_term_from_its_controller() {
         terms.iter().any(|count| *count > 1),
         "no root was installed twice: {terms:?}"
     );
+}
+
+/// What clients feel of a rolling restart: `downbeat sim --faults=rolling --steady` measures it.
+#[test]
+fn replicas_that_restart_in_turn_keep_clients_waiting_for_milliseconds_only() {
+    let blueprint = Blueprint::new();
+    for profile in [Profile::Rolling, Profile::RollingLost] {
+        let settings = Settings {
+            profile,
+            replicas: vec![3],
+            clients: 1,
+            operations: 9_000,
+            fault_ns: 100 * MS,
+            pauses: false,
+            ..Settings::default()
+        };
+        for seed in 1..=4 {
+            let outcome = checked(&settings, seed, &blueprint);
+            assert_eq!(outcome.crashes, 3, "each replica once");
+            let last_ms = outcome.tally.last.0 / MS;
+            assert!(
+                last_ms > 90,
+                "seed {seed}: nobody asked any more after {last_ms} ms"
+            );
+            let gap_ms = outcome.tally.longest_gap_ns / MS;
+            assert!(gap_ms < 20, "seed {seed}: no answer for {gap_ms} ms");
+        }
+    }
 }

@@ -6,7 +6,8 @@ use crate::output::{Output, table};
 use bench::table::three_digits;
 use link::faults::Probability;
 use serde_json::{Value, json};
-use sim::mutants::{BOUND, Mutant, hunt};
+use sim::mutant::{Mutant, UnknownMutant};
+use sim::mutants::{BOUND, hunt};
 use sim::report;
 use sim::schedule::Noise;
 use sim::settings::{Costs, ProtocolName, STEADY_REORDER_NS, Settings};
@@ -94,14 +95,8 @@ fn protocol(flags: &SimFlags) -> ProtocolName {
 }
 
 fn mutant(name: &str) -> Result<Mutant, Failure> {
-    let found = Mutant::ALL.into_iter().find(|mutant| mutant.name() == name);
-    found.ok_or_else(|| {
-        let names: Vec<_> = Mutant::ALL.into_iter().map(Mutant::name).collect();
-        Failure::Usage(format!(
-            "there is no mutant {name} (valid: {})",
-            names.join(", ")
-        ))
-    })
+    name.parse()
+        .map_err(|error: UnknownMutant| Failure::Usage(error.to_string()))
 }
 
 fn say_begin(settings: &Settings, first: u64, count: u64, output: Output) {
@@ -225,6 +220,10 @@ fn summary(settings: &Settings, first: u64, total: &Total, replay: Option<&str>,
             "longest gap (ms)",
             three_digits(total.longest_gap_ns as f64 / 1e6),
         ),
+        (
+            "its median (ms)",
+            three_digits(total.median_gap_ns() as f64 / 1e6),
+        ),
     ] {
         output.line(&format!("  {name:<20} {value}"));
     }
@@ -264,6 +263,7 @@ fn summary_object(settings: &Settings, first: u64, total: &Total, replay: Option
         "view_changes": total.view_changes,
         "rollbacks": total.rolled_back,
         "longest_gap_ns": total.longest_gap_ns,
+        "median_gap_ns": total.median_gap_ns(),
         "replay": replay,
     })
 }
@@ -304,19 +304,20 @@ pub(crate) fn verdict(outcome: &Outcome) -> Result<(), Failure> {
     }
 }
 
-/// Every deliberate break of the protocol must be caught.
+/// Every deliberate break must be caught.
 fn mutants(settings: &Settings, bound: Option<u64>, output: Output) -> Result<(), Failure> {
     let bound = bound.unwrap_or(BOUND);
     output.say("seed 1");
     let blueprint = Blueprint::new();
-    let bar = output.bar(Mutant::ALL.len() as u64, "mutants");
+    let count = Mutant::all().len();
+    let bar = output.bar(count as u64, "mutants");
     let mut rows = vec![
         ["mutant", "caught by", "seeds", "bound"]
             .map(String::from)
             .to_vec(),
     ];
     let mut survivors = Vec::new();
-    for mutant in Mutant::ALL {
+    for mutant in Mutant::all() {
         let settings = Settings {
             mutant: Some(mutant),
             ..settings.clone()
@@ -349,13 +350,12 @@ fn mutants(settings: &Settings, bound: Option<u64>, output: Output) -> Result<()
     output.line(table(&rows).trim_end());
     output.object(json!({
         "event": "summary",
-        "mutants": Mutant::ALL.len(),
+        "mutants": count,
         "survivors": survivors,
     }));
     output.line(&format!(
-        "{} of {} mutants caught",
-        Mutant::ALL.len() - survivors.len(),
-        Mutant::ALL.len()
+        "{} of {count} mutants caught",
+        count - survivors.len()
     ));
     if survivors.is_empty() {
         Ok(())

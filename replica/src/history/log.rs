@@ -180,6 +180,18 @@ impl<U> Log<U> {
         undo.clients
     }
 
+    /// What the committed entries that are held count against the bound on retained bytes. Takes
+    /// time linear in their number.
+    pub fn committed_weight(&self) -> usize {
+        let committed = self.last_committed.0 - self.base().0;
+        let committed = usize::try_from(committed).expect("entries are held in memory");
+        self.records
+            .iter()
+            .take(committed)
+            .map(Record::weight)
+            .sum()
+    }
+
     /// Whether more than `weight` bytes are held and the oldest entry may go.
     pub(super) fn is_above(&self, weight: usize) -> bool {
         self.weight > weight && self.base() < self.last_committed

@@ -142,6 +142,11 @@ impl<S: StateMachine> History<S> {
         &self.clients
     }
 
+    /// How many bytes of committed entries may be kept for others.
+    pub fn retained_bytes(&self) -> usize {
+        self.retained_bytes
+    }
+
     /// How many entries may yet be undone.
     pub fn speculative_len(&self) -> usize {
         self.log.speculative_len()
@@ -199,6 +204,21 @@ impl<S: StateMachine> History<S> {
         slot
     }
 
+    /// Executes the request of the entry at `slot` once more, as if nobody remembered. Only a
+    /// mutant gets here.
+    pub(crate) fn execute_again(&mut self, slot: SlotNumber) {
+        let Some(entry) = self.log.get(slot) else {
+            return;
+        };
+        let at = Stamp {
+            slot,
+            time: self.timed.then_some(entry.time),
+        };
+        self.scratch.clear();
+        self.machine
+            .execute(at, entry.request.operation, &mut self.scratch);
+    }
+
     /// Undoes everything above `keep`, newest first; hands each request to `removed`.
     /// `keep` must not be below the committed prefix.
     pub fn rollback(&mut self, keep: SlotNumber, mut removed: impl FnMut(StoredRequest)) {
@@ -240,6 +260,9 @@ impl<S: StateMachine> History<S> {
     }
 
     fn truncate(&mut self) {
+        if self.breaks(Mutant::NeverTruncate) {
+            return;
+        }
         let Self { log, clients, .. } = self;
         while log.is_above(self.retained_bytes) {
             log.drop_oldest(|slot, entry, replaced| {

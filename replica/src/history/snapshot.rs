@@ -88,12 +88,14 @@ impl<S: StateMachine> History<S> {
         if reader.at != bytes.len() {
             return Err(reader.error("more bytes follow the last client"));
         }
-        self.machine
-            .restore(machine)
-            .map_err(|error| RestoreError {
-                at: error.at.saturating_add(machine_start),
-                reason: error.reason,
-            })?;
+        if !self.breaks(Mutant::SnapshotWithoutState) {
+            self.machine
+                .restore(machine)
+                .map_err(|error| RestoreError {
+                    at: error.at.saturating_add(machine_start),
+                    reason: error.reason,
+                })?;
+        }
         self.clients.install(clients);
         self.log = Log::above_snapshot(at);
         Ok(())

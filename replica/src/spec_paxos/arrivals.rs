@@ -13,7 +13,7 @@ pub(super) const WINDOW: u64 = 1_024;
 /// A replica that sees an epoch for the first time takes so many packets before for missed.
 const LATE_MAX: u64 = 128;
 /// Packets that are remembered for others.
-const RING: usize = 4_096;
+pub(super) const RING: usize = 4_096;
 
 /// A packet that came before its turn, or came from a peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -241,6 +241,11 @@ impl Arrivals {
                 .get(&sequence)
                 .map_or(Known::NotYet, Known::Waits)
         }
+    }
+
+    /// How many packets wait behind a hole, and how many are remembered for others.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.waiting.len(), self.ring.len())
     }
 
     pub(super) fn check(&self) {

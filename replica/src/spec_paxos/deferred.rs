@@ -36,6 +36,11 @@ impl Deferred {
         requests
     }
 
+    /// How many requests, and the bytes of their operations.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.requests.len(), self.bytes)
+    }
+
     pub(super) fn check(&self, limits: &Limits) {
         assert!(self.requests.len() <= limits.deferred_requests);
         assert!(self.bytes <= limits.deferred_bytes);

@@ -10,7 +10,8 @@
 //!   [`install`]: how a replica gets there
 //! - [`degraded`]: the leader orders while no superquorum can be had
 //! - [`recovery`]: a replica that forgot its votes comes back; [`transfer`]: what it lacks
-//! - [`timers`], [`pace`], [`peers`], [`deferred`]: what the phases share
+//! - [`timers`], [`pace`], [`peers`], [`deferred`]: what the phases share; [`held`]: what is kept,
+//!   and its bounds
 //!
 //! Safety never depends on stamps: they make divergence rare, not harmless. The leader of view
 //! v is replica v mod n; except in a degraded view it coordinates, it does not order.
@@ -22,6 +23,7 @@ mod config;
 mod deferred;
 mod degraded;
 mod gaps;
+mod held;
 mod install;
 mod merge;
 mod normal;
@@ -34,6 +36,7 @@ mod timers;
 mod transfer;
 
 pub use config::{Config, Limits, Timings};
+pub use held::Held;
 pub use recovery::Boot;
 pub use timers::Timer;
 
@@ -88,6 +91,8 @@ pub struct SpecPaxos<S: StateMachine> {
     fruitless: u32,
     /// Returns from degraded views.
     degradations: u32,
+    /// Of events, for people: they decide nothing, and a replica is the same whatever they say.
+    #[derive_where(skip(EqHashOrd))]
     counters: Counters,
 }
 

@@ -69,6 +69,9 @@ impl<S: StateMachine> SpecPaxos<S> {
             Freshness::Stale => self.counters.stale += 1,
             Freshness::Repeated(slot) => {
                 self.counters.resent += 1;
+                if self.config.breaks(Mutant::ExecuteRepeated) {
+                    self.history.execute_again(slot);
+                }
                 self.reply_to(request.client, request.reply_to, out);
                 self.settle(now, slot, wants, out);
             }

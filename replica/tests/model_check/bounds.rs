@@ -39,6 +39,13 @@ pub(crate) const fn at(replicas: u8, timer: Timer, times: u8) -> Firing {
 /// Every replica: bit i stands for replica i.
 pub(crate) const ALL: u8 = (1 << REPLICAS) - 1;
 
+/// The leader of the first view.
+pub(crate) const FIRST_LEADER: u8 = 0b001;
+/// The leader of the second.
+pub(crate) const SECOND_LEADER: u8 = 0b010;
+/// The leader of the third.
+pub(crate) const THIRD_LEADER: u8 = 0b100;
+
 /// One configuration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -79,6 +86,22 @@ impl Bounds {
         faulty: ALL,
         mutant: None,
     };
+
+    /// Requests in any order, and these timers.
+    pub(crate) const fn firing(timers: &'static [Firing]) -> Self {
+        Self {
+            timers,
+            ..Self::LEAST
+        }
+    }
+
+    /// The same, and no request reaches a replica that has left the first view.
+    pub(crate) const fn without_late_requests(self) -> Self {
+        Self {
+            late_requests: false,
+            ..self
+        }
+    }
 
     /// Whether a timer that has fired so often in the group may fire at a replica.
     pub(crate) fn may_fire(&self, replica: ReplicaId, timer: Timer, fired: u8) -> bool {

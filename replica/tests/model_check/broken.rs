@@ -10,10 +10,8 @@ const STEPS_MAX: usize = 1_500_000;
 
 fn broken(mutant: Mutant, timers: &'static [Firing]) -> Bounds {
     Bounds {
-        late_requests: false,
-        timers,
         mutant: Some(mutant),
-        ..Bounds::LEAST
+        ..Bounds::firing(timers).without_late_requests()
     }
 }
 

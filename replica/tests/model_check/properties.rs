@@ -41,6 +41,29 @@ pub(crate) const DEGRADED: &str = "a degraded view is entered";
 pub(crate) const DEGRADED_COMMITS: &str = "the leader of a degraded view orders and commits";
 pub(crate) const REJOINED: &str = "a restarted replica is normal again";
 
+/// Seen wherever a view changes.
+pub(crate) const WITH_A_VIEW_CHANGE: &[&str] =
+    &[FAST_PATH, RECONCILED, COMMITTED_BY_IN_VIEW, DEGRADED];
+/// Seen where the leader of a degraded view has something to do.
+pub(crate) const WITH_A_DEGRADED_COMMIT: &[&str] = &[
+    FAST_PATH,
+    RECONCILED,
+    COMMITTED_BY_IN_VIEW,
+    DEGRADED,
+    DEGRADED_COMMITS,
+];
+/// Seen where a replica restarts.
+pub(crate) const WITH_A_RESTART: &[&str] = &[
+    FAST_PATH,
+    RECONCILED,
+    COMMITTED_BY_IN_VIEW,
+    DEGRADED,
+    DEGRADED_COMMITS,
+    REJOINED,
+];
+/// Seen where hashes are asked for and differ.
+pub(crate) const WITH_A_MISMATCH: &[&str] = &[FAST_PATH, SYNCHRONIZED, RECONCILED];
+
 fn seats(state: &State) -> impl Iterator<Item = &Seat> {
     state.seats.iter().flatten().map(AsRef::as_ref)
 }

@@ -4,7 +4,6 @@ use crate::bounds::{Bounds, REPLICAS};
 use crate::machine::Word;
 use replica::spec_paxos::{Boot, Config, SpecPaxos};
 use replica::{Effects, Mode, Persistent, Protocol, Quorum};
-use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wire::{ReplicaId, SlotNumber, SummaryHash, Tick, ViewNumber};
@@ -19,7 +18,7 @@ pub(crate) struct Seat {
     persisted: Persistent,
     /// Starts so far.
     lives: u64,
-    /// Of everything above, without the core's counters: they count events and decide nothing.
+    /// Of everything above.
     digest: u64,
     pub(crate) mode: Mode,
     pub(crate) view: ViewNumber,
@@ -141,36 +140,10 @@ impl Seat {
     }
 }
 
-/// Takes down everything that is hashed.
-#[derive(Default)]
-struct Tape(Vec<u8>);
-
-impl Hasher for Tape {
-    fn finish(&self) -> u64 {
-        unreachable!("a tape is read, not finished")
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-}
-
-/// The core's own hash covers its counters, which it hashes last; this one leaves them out.
 fn digest(core: &SpecPaxos<Word>, persisted: Persistent, lives: u64) -> u64 {
-    thread_local! {
-        static TAPE: RefCell<Tape> = RefCell::default();
-    }
-    let mut counters = Tape::default();
-    core.status().counters.hash(&mut counters);
-    TAPE.with_borrow_mut(|tape| {
-        tape.0.clear();
-        core.hash(tape);
-        let rest = tape.0.strip_suffix(counters.0.as_slice());
-        let rest = rest.expect("a core hashes its counters last, or this has to be changed");
-        let mut hasher = DefaultHasher::new();
-        (rest, persisted, lives).hash(&mut hasher);
-        hasher.finish()
-    })
+    let mut hasher = DefaultHasher::new();
+    (core, persisted, lives).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -1,18 +1,12 @@
 //! Configurations that are checked with every run of the tests.
 
-use crate::bounds::{ALL, Bounds, anywhere, at};
+use crate::bounds::{ALL, Bounds, FIRST_LEADER, SECOND_LEADER, THIRD_LEADER, anywhere, at};
 use crate::checking::holds;
 use crate::properties::{
-    COMMITTED_BY_IN_VIEW, DEGRADED, DEGRADED_COMMITS, FAST_PATH, RECONCILED, REJOINED, SYNCHRONIZED,
+    FAST_PATH, SYNCHRONIZED, WITH_A_DEGRADED_COMMIT, WITH_A_MISMATCH, WITH_A_RESTART,
+    WITH_A_VIEW_CHANGE,
 };
 use replica::spec_paxos::Timer;
-
-/// The leader of the first view.
-const OLD_LEADER: u8 = 0b001;
-/// The leader of the second.
-const NEW_LEADER: u8 = 0b010;
-/// The leader of the third.
-const LAST: u8 = 0b100;
 
 #[test]
 fn requests_alone() {
@@ -22,16 +16,9 @@ fn requests_alone() {
 /// A synchronization at any time, which may fail, with every order of the requests.
 #[test]
 fn synchronization() {
-    let bounds = Bounds {
-        timers: const { &[anywhere(Timer::Ask, 1), anywhere(Timer::SyncOverdue, 1)] },
-        ..Bounds::LEAST
-    };
-    holds(
-        "synchronization",
-        bounds,
-        282_763,
-        &[FAST_PATH, SYNCHRONIZED, RECONCILED],
-    );
+    let timers = const { &[anywhere(Timer::Ask, 1), anywhere(Timer::SyncOverdue, 1)] };
+    let bounds = Bounds::firing(timers);
+    holds("synchronization", bounds, 282_763, WITH_A_MISMATCH);
 }
 
 /// The same with packets that are put back in order and fetched from peers.
@@ -39,8 +26,7 @@ fn synchronization() {
 fn synchronization_with_gap_awareness() {
     let bounds = Bounds {
         gap_awareness: true,
-        timers: const { &[anywhere(Timer::Ask, 1), anywhere(Timer::Gap, 2)] },
-        ..Bounds::LEAST
+        ..Bounds::firing(const { &[anywhere(Timer::Ask, 1), anywhere(Timer::Gap, 2)] })
     };
     holds("gap awareness", bounds, 33_899, &[FAST_PATH, SYNCHRONIZED]);
 }
@@ -48,102 +34,68 @@ fn synchronization_with_gap_awareness() {
 /// A follower takes the leader for crashed at any time.
 #[test]
 fn silent_leader() {
-    let bounds = Bounds {
-        timers: const { &[anywhere(Timer::LeaderSilent, 1)] },
-        ..Bounds::LEAST
-    };
-    let seen = [
-        FAST_PATH,
-        RECONCILED,
-        COMMITTED_BY_IN_VIEW,
-        DEGRADED,
-        DEGRADED_COMMITS,
-    ];
-    holds("silent leader", bounds, 699_349, &seen);
+    let bounds = Bounds::firing(const { &[anywhere(Timer::LeaderSilent, 1)] });
+    holds("silent leader", bounds, 699_349, WITH_A_DEGRADED_COMMIT);
 }
 
 /// The same, and any replica crashes.
 #[test]
 fn crash() {
     let bounds = Bounds {
-        late_requests: false,
-        timers: const { &[anywhere(Timer::LeaderSilent, 1)] },
         crashes: 1,
-        ..Bounds::LEAST
+        ..Bounds::firing(const { &[anywhere(Timer::LeaderSilent, 1)] }).without_late_requests()
     };
-    let seen = [FAST_PATH, RECONCILED, COMMITTED_BY_IN_VIEW, DEGRADED];
-    holds("crash", bounds, 168_415, &seen);
+    holds("crash", bounds, 168_415, WITH_A_VIEW_CHANGE);
 }
 
 /// Any replica forgets its log at any time and asks to be let in.
 #[test]
 fn restart() {
     let bounds = Bounds {
-        timers: const { &[anywhere(Timer::Recover, 1)] },
         restarts: 1,
-        ..Bounds::LEAST
+        ..Bounds::firing(const { &[anywhere(Timer::Recover, 1)] })
     };
-    let seen = [
-        FAST_PATH,
-        RECONCILED,
-        COMMITTED_BY_IN_VIEW,
-        DEGRADED,
-        DEGRADED_COMMITS,
-        REJOINED,
-    ];
-    holds("restart", bounds, 133_259, &seen);
+    holds("restart", bounds, 133_259, WITH_A_RESTART);
 }
 
 /// Two view changes in a row: the old leader may hold a request that nobody else has, with which
 /// it must not come through the second time.
 #[test]
 fn two_view_changes() {
+    let timers = const { &[at(THIRD_LEADER, Timer::LeaderSilent, 2)] };
     let bounds = Bounds {
-        reach: [OLD_LEADER, ALL],
-        late_requests: false,
-        timers: const { &[at(LAST, Timer::LeaderSilent, 2)] },
-        ..Bounds::LEAST
+        reach: [FIRST_LEADER, ALL],
+        ..Bounds::firing(timers).without_late_requests()
     };
-    let seen = [FAST_PATH, RECONCILED, COMMITTED_BY_IN_VIEW, DEGRADED];
-    holds("two view changes", bounds, 201_348, &seen);
+    holds("two view changes", bounds, 201_348, WITH_A_VIEW_CHANGE);
 }
 
 /// The leader of the second view forgets its log before, in or after that view.
 #[test]
 fn restart_around_a_view_change() {
-    let bounds = Bounds {
-        reach: [OLD_LEADER, ALL],
-        late_requests: false,
-        timers: const {
-            &[
-                anywhere(Timer::Recover, 1),
-                at(LAST, Timer::LeaderSilent, 1),
-            ]
-        },
-        restarts: 1,
-        faulty: NEW_LEADER,
-        ..Bounds::LEAST
+    let timers = const {
+        &[
+            anywhere(Timer::Recover, 1),
+            at(THIRD_LEADER, Timer::LeaderSilent, 1),
+        ]
     };
-    let seen = [
-        FAST_PATH,
-        RECONCILED,
-        COMMITTED_BY_IN_VIEW,
-        DEGRADED,
-        DEGRADED_COMMITS,
-        REJOINED,
-    ];
-    holds("restart around a view change", bounds, 56_197, &seen);
+    let bounds = Bounds {
+        reach: [FIRST_LEADER, ALL],
+        restarts: 1,
+        faulty: SECOND_LEADER,
+        ..Bounds::firing(timers).without_late_requests()
+    };
+    let name = "restart around a view change";
+    holds(name, bounds, 56_197, WITH_A_RESTART);
 }
 
 /// A client asks again, for a commit or because its replies cannot match.
 #[test]
 fn retransmission() {
     let bounds = Bounds {
-        reach: [NEW_LEADER, ALL],
-        late_requests: false,
+        reach: [SECOND_LEADER, ALL],
         retransmissions: 1,
-        ..Bounds::LEAST
+        ..Bounds::LEAST.without_late_requests()
     };
-    let seen = [FAST_PATH, SYNCHRONIZED, RECONCILED];
-    holds("retransmission", bounds, 16_357, &seen);
+    holds("retransmission", bounds, 16_357, WITH_A_MISMATCH);
 }

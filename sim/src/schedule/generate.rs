@@ -99,6 +99,22 @@ impl Maker {
         self.push(lasts, ambush);
     }
 
+    /// See [`Kind::EachWithDisk`]. A replica has as long to find its place again as it was down,
+    /// and longer, before the next one ends.
+    fn each(&mut self, keeps_disk: bool) {
+        let turn = self.span / self.replicas as u64;
+        let first = self.replica();
+        for index in 0..self.replicas {
+            let from = index as u64 * turn + self.draw.between(turn / 4, turn / 2);
+            let until = from + self.draw.between(turn / 50, turn / 4);
+            let crash = Fault::Crash {
+                replica: (first + index) % self.replicas,
+                keeps_disk,
+            };
+            self.push((from, until), crash);
+        }
+    }
+
     fn ambush(&mut self) -> Fault {
         Fault::Ambush {
             skip: usize::try_from(self.draw.below(self.replicas as u64 / 2 + 1)).expect("small"),
@@ -110,6 +126,8 @@ impl Maker {
         let Some(fault) = self.fault(kind) else {
             match kind {
                 Kind::Siege => self.siege(),
+                Kind::EachWithDisk => self.each(true),
+                Kind::EachWithoutDisk => self.each(false),
                 _ => self.churn(),
             }
             return;
@@ -148,7 +166,9 @@ impl Maker {
     /// The one fault of a kind; `None` for a kind that is several.
     fn fault(&mut self, kind: Kind) -> Option<Fault> {
         Some(match kind {
-            Kind::Churn | Kind::Siege => return None,
+            Kind::Churn | Kind::Siege | Kind::EachWithDisk | Kind::EachWithoutDisk => {
+                return None;
+            }
             Kind::LightNoise => self.noise(2_000, 2_000, 10_000, 50 * US),
             Kind::HarshNoise => self.noise(200_000, 100_000, 300_000, 500 * US),
             Kind::SteadyLoss => all_wires(Noise {
@@ -338,6 +358,36 @@ mod tests {
                 items.iter().any(|item| item.to_string().contains(word)),
                 "{word}"
             );
+        }
+    }
+
+    #[test]
+    fn a_rolling_restart_takes_each_replica_once_and_one_at_a_time() {
+        for (profile, keeps) in [(Profile::Rolling, true), (Profile::RollingLost, false)] {
+            let settings = Settings {
+                profile,
+                ..Settings::default()
+            };
+            for seed in 0..30 {
+                let items = generate(&settings, seed);
+                let mut ended: Vec<usize> = items
+                    .iter()
+                    .map(|item| match item.fault {
+                        Fault::Crash {
+                            replica,
+                            keeps_disk,
+                        } if keeps_disk == keeps => replica,
+                        fault => panic!("{fault}"),
+                    })
+                    .collect();
+                ended.sort_unstable();
+                let all: Vec<usize> = (0..settings.replicas_of(seed)).collect();
+                assert_eq!(ended, all);
+                assert!(items.windows(2).all(|pair| {
+                    let (down, up) = (pair[0].until.since(pair[0].from), pair[0].until);
+                    pair[1].from.since(up) >= down
+                }));
+            }
         }
     }
 

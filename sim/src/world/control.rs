@@ -7,6 +7,7 @@
 use super::queue::{Event, Queue};
 use super::root::{Blueprint, DEVICE_ID, Root};
 use crate::event_log::{EventLog, Who};
+use crate::mutant::FabricMutant;
 use crate::settings::MS;
 use controller::EventKind;
 use controller::installation::{Answer, Ask, Installation, Next};
@@ -61,10 +62,11 @@ pub(super) struct Control {
     generation: u64,
     /// Items that keep it from running.
     ended_by: Vec<usize>,
+    mutant: Option<FabricMutant>,
 }
 
 impl Control {
-    pub(super) fn new(plan: Plan) -> Self {
+    pub(super) fn new(plan: Plan, mutant: Option<FabricMutant>) -> Self {
         Self {
             plan,
             terms: TermState::new(0, BEGIN_UNIX_US).expect("2026 is after 2025"),
@@ -73,6 +75,7 @@ impl Control {
             pause_ns: FIRST_PAUSE_NS,
             generation: 0,
             ended_by: Vec::new(),
+            mutant,
         }
     }
 
@@ -255,6 +258,12 @@ impl Control {
                 Ok(Answer::Loaded)
             }
             Ask::Term { groups, observed } => {
+                let recorded = self.terms.recorded(self.plan.switch());
+                if self.mutant == Some(FabricMutant::KeepTerm)
+                    && let Some(taken) = recorded.into_values().next()
+                {
+                    return Ok(Answer::Term(taken));
+                }
                 let now_us = BEGIN_UNIX_US + now.0 / 1_000;
                 let taken = self
                     .terms

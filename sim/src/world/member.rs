@@ -2,10 +2,11 @@
 //! here; nothing else in the simulator knows which one it runs.
 
 use crate::checked::Checked;
+use crate::mutant::Mutant;
 use crate::settings::{ProtocolName, Settings};
 use apps::kv::Kv;
 use replica::history::History;
-use replica::spec_paxos::{Boot, Config, SpecPaxos};
+use replica::spec_paxos::{Boot, Config, Held, SpecPaxos};
 use replica::unreplicated::Unreplicated;
 use replica::{Mode, Protocol, Quorum, Status};
 use wire::{
@@ -152,7 +153,7 @@ pub fn can_restart(protocol: ProtocolName) -> bool {
 /// is what is looked at.
 fn spec_paxos_config(settings: &Settings, birth: &Birth) -> Config {
     let mut config = Config::new(birth.me, birth.quorum);
-    config.mutant = settings.mutant;
+    config.mutant = settings.mutant.and_then(Mutant::of_core);
     config.gap_awareness = settings.gap_awareness.unwrap_or(true);
     if settings.pauses {
         config.limits.history.retained_bytes = RETAINED_BYTES;
@@ -212,17 +213,10 @@ impl Member for SpecPaxos<Machine> {
     }
 
     fn bounds(&self) -> Vec<Bounded> {
-        let log = self.history().log();
-        let held: usize = log
-            .above(log.base())
-            .take_while(|(slot, _)| *slot <= log.last_committed())
-            .map(|(_, entry)| entry.request.operation.len() + entry.result.len())
-            .sum();
-        vec![Bounded {
-            name: "bytes of committed operations and results kept for others",
-            value: held as u64,
-            bound: replica::history::DEFAULT_RETAINED_BYTES as u64,
-        }]
+        self.held()
+            .into_iter()
+            .map(|Held { name, value, bound }| Bounded { name, value, bound })
+            .collect()
     }
 }
 

@@ -31,6 +31,7 @@ pub use root::Blueprint;
 
 use crate::event_log::{EventLog, Who};
 use crate::invariants::{self, End, Invariant, Sight, Violation};
+use crate::mutant::Mutant;
 use crate::oracle::{Oracle, Tally, Then};
 use crate::schedule::{Between, HostSet, Item, generate};
 use crate::settings::Settings;
@@ -141,9 +142,10 @@ impl<'b> World<'b> {
         let layout = Layout::new(replicas, clients);
         let addresses = layout.hosts[replicas..].iter().map(|host| host.address);
         let schedule = generate(settings, seed);
+        let mutant = settings.mutant.and_then(Mutant::of_fabric);
         let mut world = Self {
             oracle: Oracle::new(settings, seed, addresses),
-            control: Control::new(layout.plan.clone()),
+            control: Control::new(layout.plan.clone(), mutant),
             wires: Wires::new(seed, replicas, replicas + clients),
             bulk: Bulk::new(seed, replicas),
             nodes: Vec::new(),
@@ -158,7 +160,7 @@ impl<'b> World<'b> {
             queue: Queue::default(),
             layout,
             walls: Vec::new(),
-            root: Root::new(),
+            root: Root::new(mutant),
             schedule,
             in_force: Vec::new(),
             invariants: invariants::wanted(settings.only_invariant.as_deref()),

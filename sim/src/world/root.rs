@@ -1,12 +1,13 @@
 //! The root switch: the committed compiled P4 program in our pipeline, behind the P4Runtime server
 //! as a value, with real frames. It can be dark, and it can lose everything.
 
+use crate::mutant::FabricMutant;
 use controller::mac::MacAddress as FabricMac;
 use controller::plan::Plan;
 use controller::tables::Tables;
 use controller::topology::{Group, Topology};
 use p4runtime::P4Info;
-use sequencer::pipeline::{Copies, PortNumber};
+use sequencer::pipeline::{Copies, PortNumber, Switch};
 use sequencer::server::{Core, Device, Pipeline};
 use std::net::Ipv4Addr;
 use wire::{GroupId, HostAddress, STAMP_PORT, Tick};
@@ -20,6 +21,10 @@ const ROOT_P4INFO: &str = include_str!("../../../p4/built/root.p4info.txtpb");
 pub(super) const GROUP: GroupId = GroupId(1);
 /// The switch's number at its server.
 pub(super) const DEVICE_ID: u64 = 1;
+/// The program's register with the sequence numbers of groups; the one group is at index 0.
+const SEQUENCE: &str = "RootIngress.stamp.sequence_of_group";
+/// So long a packet is in the pipeline: of a switch chip, some hundred nanoseconds.
+const PIPELINE_NS: u64 = 400;
 /// The mark by which the controller knows the program again.
 const COOKIE: u64 = 0x646f_776e_6265_6174;
 
@@ -113,16 +118,21 @@ pub(super) struct Root {
     /// Its clock counts from here.
     started: Tick,
     copies: Copies,
+    mutant: Option<FabricMutant>,
+    /// When the last packet came, and the group's count before it. Only a mutant reads it.
+    last: (Tick, u128),
 }
 
 impl Root {
     /// A switch without a program.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(mutant: Option<FabricMutant>) -> Self {
         Self {
             core: Core::new(DEVICE_ID, Device::new()),
             dark: Vec::new(),
             started: Tick(0),
             copies: Copies::new(),
+            mutant,
+            last: (Tick(0), 0),
         }
     }
 
@@ -151,10 +161,23 @@ impl Root {
         }
         let now_us = now.since(self.started) / 1_000;
         let switch = self.core.device_mut().switch_mut()?;
+        if self.mutant == Some(FabricMutant::CountNotAtomic) {
+            self.last = (now, count_again(switch, now, self.last));
+        }
         self.copies.clear();
         switch.process(now_us, port_of(host), frame, &mut self.copies);
         Some(&self.copies)
     }
+}
+
+/// Puts the group's count back to what it was before the last packet if that is still in the
+/// pipeline; returns the count before the packet that comes now.
+fn count_again(switch: &mut Switch, now: Tick, last: (Tick, u128)) -> u128 {
+    let count = "the program counts the packets of a group";
+    if now.since(last.0) < PIPELINE_NS {
+        switch.write_register(SEQUENCE, 0, last.1).expect(count);
+    }
+    switch.read_register(SEQUENCE, 0).expect(count)
 }
 
 /// Host 0 is on port 1.

@@ -7,7 +7,7 @@ use super::{World, look};
 use crate::event_log::Who;
 use crate::invariants::{Answered, Sight, Stamped};
 use crate::oracle::Then;
-use crate::schedule::Between;
+use crate::schedule::{Between, Noise};
 use link::endpoint::frame::{self, Addresses, FRAME_HEADER};
 use wire::message::Message;
 use wire::pretty::Payload;
@@ -224,10 +224,15 @@ impl World<'_> {
         if self.bulk_is_blocked(from, to) || self.bulk.holds(from, to) {
             self.bulk.hold(from, to, message);
         } else {
-            let noisy = !self.in_force.is_empty();
+            let noisy = !self.in_force.is_empty() && self.shakes_bulk();
             self.bulk
                 .send(at, (from, to), message, noisy, &mut self.queue);
         }
+    }
+
+    /// Whether faults that are in force are felt on the bulk channel.
+    fn shakes_bulk(&self) -> bool {
+        self.settings.profile.shakes_bulk() || self.settings.steady != Noise::default()
     }
 
     fn bulk_is_blocked(&self, from: usize, to: usize) -> bool {
@@ -241,8 +246,9 @@ impl World<'_> {
             if self.bulk_is_blocked(from, to) {
                 self.bulk.hold(from, to, message);
             } else {
+                let noisy = self.shakes_bulk();
                 self.bulk
-                    .send(self.now, (from, to), message, true, &mut self.queue);
+                    .send(self.now, (from, to), message, noisy, &mut self.queue);
             }
         }
     }
