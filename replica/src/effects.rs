@@ -16,6 +16,16 @@ pub struct Persistent {
     pub last_normal_view: ViewNumber,
 }
 
+/// What a replica knows when its process starts again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Boot {
+    /// What it had persisted; `None` if its disk is gone too.
+    pub persisted: Option<Persistent>,
+    /// Larger than at any earlier start of this replica: a count on disk, or without a disk the
+    /// time of the start.
+    pub incarnation: u64,
+}
+
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -38,6 +48,12 @@ pub enum Effect {
     SendBulk {
         /// The receiver.
         to: ReplicaId,
+        /// The message in the arena.
+        message: Range<usize>,
+    },
+    /// A packet to the whole group, this replica included, by way of the root, which numbers it.
+    /// May be lost, copied or overtaken.
+    Multicast {
         /// The message in the arena.
         message: Range<usize>,
     },
@@ -106,6 +122,16 @@ impl Effects {
                 message: message.clone(),
             });
         }
+    }
+
+    /// Sends `message` to the whole group by way of the root.
+    pub fn multicast(&mut self, message: &Message<'_>) {
+        assert!(
+            !message.is_bulk(),
+            "bulk messages are made for one receiver"
+        );
+        let message = self.emit(message);
+        self.list.push(Effect::Multicast { message });
     }
 
     /// Answers a client.

@@ -35,9 +35,9 @@ mod synchronize;
 mod timers;
 mod transfer;
 
+pub use crate::Boot;
 pub use config::{Config, Limits, Timings};
 pub use held::Held;
-pub use recovery::Boot;
 pub use timers::Timer;
 
 use crate::history::History;

@@ -16,19 +16,9 @@ use super::SpecPaxos;
 use super::timers::Timer;
 use crate::mutant::Mutant;
 use crate::protocol::Mode;
-use crate::{Effects, Persistent, StateMachine};
+use crate::{Boot, Effects, StateMachine};
 use wire::message::{Incarnations, Message, Recover, StartViewChange};
 use wire::{ReplicaId, Tick, ViewNumber};
-
-/// What a replica knows when its process starts again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Boot {
-    /// What it had persisted; `None` if its disk is gone too.
-    pub persisted: Option<Persistent>,
-    /// Larger than at any earlier start of this replica: a count on disk, or without a disk the
-    /// time of the start.
-    pub incarnation: u64,
-}
 
 /// A restarted replica's way back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use super::{Footing, Values, tag};
 use crate::bytes::{Put, Reader};
-use crate::{AgreedTime, Position, ReplicaId, SlotNumber, SummaryHash, WireError};
+use crate::{AgreedTime, Position, ReplicaId, RoundsEpoch, SlotNumber, SummaryHash, WireError};
 use alloc::vec::Vec;
 
 /// Asks for the positions above one that the asker has executed.
@@ -34,6 +34,8 @@ impl FetchPositions {
 pub struct Positions<'a> {
     /// Who answers.
     pub replica: ReplicaId,
+    /// The epoch that the answerer is in: there the values have a majority.
+    pub epoch: RoundsEpoch,
     /// The decided prefix that the values stand on.
     pub below: Footing,
     /// Up to where the values are decided.
@@ -46,6 +48,7 @@ impl<'a> Positions<'a> {
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         Ok(Self {
             replica: reader.replica()?,
+            epoch: reader.rounds_epoch()?,
             below: Footing::parse(reader)?,
             committed: reader.position("committed position")?,
             values: Values::parse(reader)?,
@@ -55,6 +58,7 @@ impl<'a> Positions<'a> {
     pub(super) fn emit(&self, out: &mut Vec<u8>) {
         out.put_u8(tag::POSITIONS);
         out.put_u8(self.replica.0);
+        out.put_rounds_epoch(self.epoch);
         self.below.emit(out);
         out.put_u64(self.committed.0);
         self.values.emit(out);

@@ -138,6 +138,7 @@ impl Owned {
             }),
             RoundsMessage::Positions(Positions {
                 replica,
+                epoch: self.epoch(4),
                 below: self.footing(),
                 committed: position,
                 values,

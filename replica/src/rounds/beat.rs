@@ -1,0 +1,212 @@
+//! When this replica sends a packet to the group, and what is in it.
+//!
+//! One packet of its own is on its way at a time. With something to say it is sent at once, or as
+//! soon as the last one is back; so at low load a request never waits, and under load batches grow
+//! by themselves. Without anything to say it is sent now and then: soon while somebody has
+//! something to learn from it, else seldom.
+
+use super::{Rounds, Timer, replica_at};
+use crate::client_table::Freshness;
+use crate::protocol::Mode;
+use crate::{Effects, StateMachine};
+use wire::message::rounds::{Batch, Frontier, RoundPacket, RoundsMessage};
+use wire::message::{Message, Reply, Request};
+use wire::{ClientId, HostAddress, Position, Tick};
+
+/// The measured time of a packet to the root and back counts with one part in so many.
+const SMOOTHING: u64 = 8;
+/// A packet is taken for lost after so many times the usual.
+const PATIENCE: u64 = 4;
+
+/// What was sent last, and how long a packet is usually under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beat {
+    /// The count of this life's packets.
+    number: u64,
+    sent_at: Tick,
+    flight_ns: u64,
+    /// What the last packet said.
+    acknowledged: Position,
+    locked: Position,
+}
+
+impl Beat {
+    /// Nothing has been said in this epoch yet.
+    pub(super) fn on_new_epoch(&mut self) {
+        self.acknowledged = Position::ZERO;
+        self.locked = Position::ZERO;
+    }
+
+    /// The own packet is back.
+    pub(super) fn measured(&mut self, now: Tick) {
+        let took = now.since(self.sent_at);
+        self.flight_ns = self.flight_ns - self.flight_ns / SMOOTHING + took / SMOOTHING;
+    }
+}
+
+impl<S: StateMachine> Rounds<S> {
+    /// A client's request.
+    pub(super) fn on_request(&mut self, now: Tick, request: &Request<'_>, out: &mut Effects) {
+        if self.mode == Mode::Recovering {
+            // The client will ask another member.
+            return;
+        }
+        let limit = self.batch_limit();
+        match self.history.freshness(request.client, request.number) {
+            Freshness::Stale => self.counters.stale += 1,
+            Freshness::Repeated(_) => {
+                self.counters.resent += 1;
+                self.reply_to(request.client, request.reply_to, out);
+            }
+            Freshness::New if Batch::cost(request.operation.len()) > limit => {
+                self.counters.rejected += 1;
+            }
+            Freshness::New if self.intake.len() >= self.config.limits.requests => {
+                self.counters.throttled += 1;
+            }
+            Freshness::New => {
+                if self.intake.take(request) {
+                    self.arm_stall(now);
+                }
+            }
+        }
+    }
+
+    /// Sends a client the reply to its newest request.
+    pub(super) fn reply_to(&self, client: ClientId, address: HostAddress, out: &mut Effects) {
+        let Some(saved) = self.history.saved_reply(client) else {
+            return;
+        };
+        let reply = Reply {
+            client,
+            number: saved.number,
+            replica: self.config.me,
+            view: self.installed.as_view(),
+            slot: saved.slot,
+            hash: saved.hash,
+            committed: true,
+            result: saved.result,
+        };
+        out.reply(address, &Message::Reply(reply));
+    }
+
+    fn batch_limit(&self) -> usize {
+        self.config
+            .payload_limit
+            .saturating_sub(RoundPacket::OVERHEAD)
+    }
+
+    /// Sends a packet if there is something to say and none is on its way.
+    pub(super) fn beat_if_owed(&mut self, now: Tick, out: &mut Effects) {
+        if self.mode == Mode::Normal && !self.intake.is_in_flight() && self.owes() {
+            self.send_packet(now, out);
+        }
+    }
+
+    fn owes(&self) -> bool {
+        let proposes = self.intake.has_waiting() && self.may_propose();
+        proposes || self.owes_acknowledgement() || self.owes_lock()
+    }
+
+    /// A slow group gets empty packets only, until it has caught up.
+    fn may_propose(&self) -> bool {
+        let undecided = self.chain.head().0 - self.committed.0;
+        undecided < self.config.limits.undecided / 2
+    }
+
+    /// Work was voted for and nobody has been told.
+    fn owes_acknowledgement(&self) -> bool {
+        self.newest_work > self.beat.acknowledged
+    }
+
+    /// Work has a majority, is not decided, and nobody has been told.
+    fn owes_lock(&self) -> bool {
+        self.locked > self.beat.locked && self.locked.min(self.newest_work) > self.committed
+    }
+
+    fn send_packet(&mut self, now: Tick, out: &mut Effects) {
+        self.beat.number += 1;
+        let limit = if self.may_propose() {
+            self.batch_limit()
+        } else {
+            0
+        };
+        let mut batch = core::mem::take(&mut self.scratch);
+        self.intake.depart(self.beat.number, limit, &mut batch);
+        let packet = RoundPacket {
+            replica: self.config.me,
+            incarnation: self.incarnation(),
+            number: self.beat.number,
+            epoch: self.installed,
+            acknowledged: self.chain.frontier(),
+            locked: self.locked_frontier(),
+            committed: self.committed,
+            batch: Batch::parse(&batch).expect("it was just built"),
+        };
+        out.multicast(&Message::Rounds(RoundsMessage::Round(packet)));
+        self.beat.acknowledged = packet.acknowledged.position;
+        self.beat.locked = packet.locked.position;
+        self.beat.sent_at = now;
+        self.scratch = batch;
+        let patience = (PATIENCE * self.beat.flight_ns / 1_000).max(self.config.timings.flight_us);
+        self.timers.arm(Timer::Flight, now.plus_us(patience));
+        self.arm_beat(now);
+    }
+
+    pub(super) fn locked_frontier(&self) -> Frontier {
+        let footing = self.chain.footing_at(self.locked);
+        footing.expect("what is locked is held").frontier
+    }
+
+    fn arm_beat(&mut self, now: Tick) {
+        let timings = &self.config.timings;
+        let pause = if self.somebody_learns(now) {
+            timings.retry_us
+        } else {
+            timings.idle_us
+        };
+        self.timers
+            .arm(Timer::Beat, self.beat.sent_at.plus_us(pause));
+    }
+
+    /// Something has changed: the next packet may be due sooner.
+    pub(super) fn hurry_beat(&mut self, now: Tick) {
+        if self.mode == Mode::Normal && self.somebody_learns(now) {
+            let soon = self.beat.sent_at.plus_us(self.config.timings.retry_us);
+            self.timers.arm_by(Timer::Beat, soon);
+        }
+    }
+
+    /// Whether work is undecided here or at a member that was heard lately.
+    fn somebody_learns(&self, now: Tick) -> bool {
+        let silent_ns = self.config.timings.silent_us * 1_000;
+        let learns = |index: usize| {
+            let member = replica_at(index);
+            now.since(self.heard[index]) < silent_ns
+                && self.votes.decided_at(member) < self.newest_work
+        };
+        let me = usize::from(self.config.me.0);
+        let others = (0..self.n()).filter(|index| *index != me);
+        self.committed < self.newest_work || others.into_iter().any(learns)
+    }
+
+    pub(super) fn on_beat(&mut self, now: Tick, out: &mut Effects) {
+        if self.mode != Mode::Normal {
+            return;
+        }
+        if self.intake.is_in_flight() {
+            let later = now.plus_us(self.config.timings.retry_us);
+            self.timers.arm(Timer::Beat, later);
+            return;
+        }
+        self.send_packet(now, out);
+    }
+
+    /// The own packet is lost, or the root is.
+    pub(super) fn on_flight_overdue(&mut self, now: Tick, out: &mut Effects) {
+        self.intake.give_up_flight();
+        // What it said may not have been heard either.
+        self.beat.on_new_epoch();
+        self.beat_if_owed(now, out);
+    }
+}

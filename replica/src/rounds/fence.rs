@@ -1,0 +1,203 @@
+//! The end of an epoch: a replica promises to vote in none before the next, tells the coordinator
+//! what it has voted for, and the coordinator says what the next begins with.
+//!
+//! The coordinator of epoch (term, attempt) is member (term + attempt) mod n. It coordinates a
+//! number at most once: it does not after a restart, for the number was promised on disk before.
+
+use super::chain::Cover;
+use super::merge::{Merged, Reported, merge};
+use super::mutant::Mutant;
+use super::proposal::Stored;
+use super::{Rounds, Timer, replica_at};
+use crate::protocol::Mode;
+use crate::{Effects, StateMachine};
+use alloc::vec::Vec;
+use wire::message::rounds::{Report, RoundsMessage, StartEpoch, Values};
+use wire::{EpochNumber, Position, ReplicaId, RoundsEpoch, Tick};
+
+/// A report and which of the reporter's lives made it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Received {
+    replica: ReplicaId,
+    life: u64,
+    reported: Reported,
+}
+
+/// The coordinator's part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Agreement {
+    /// Reports for the fence, in the order of their arrival, one a member.
+    reports: Vec<Received>,
+    /// The newest epoch that was started from here.
+    started: RoundsEpoch,
+    /// Whose log is needed to tell what the epoch begins with.
+    lacks_log_of: Option<ReplicaId>,
+}
+
+impl Agreement {
+    pub(super) fn lacks_log_of(&self) -> Option<ReplicaId> {
+        self.lacks_log_of
+    }
+
+    /// Another epoch is promised or installed.
+    pub(super) fn forget_reports(&mut self) {
+        self.reports.clear();
+        self.lacks_log_of = None;
+    }
+
+    fn add(&mut self, received: Received) {
+        self.reports
+            .retain(|other| other.replica != received.replica);
+        self.reports.push(received);
+    }
+}
+
+impl<S: StateMachine> Rounds<S> {
+    fn coordinator_of(&self, epoch: RoundsEpoch) -> ReplicaId {
+        let EpochNumber(term) = epoch.term;
+        let sum = u64::from(term) + u64::from(epoch.attempt);
+        let index = usize::try_from(sum % self.n() as u64).expect("smaller than the group");
+        replica_at(index)
+    }
+
+    /// No votes before `epoch` from now on.
+    pub(super) fn fence_at(&mut self, now: Tick, epoch: RoundsEpoch, out: &mut Effects) {
+        assert!(epoch > self.fence, "fences only rise");
+        self.fence = epoch;
+        if !self.config.breaks(Mutant::NoFence) {
+            self.mode = Mode::Reconciling;
+        }
+        self.counters.view_changes += 1;
+        self.persist(out);
+        self.agreement.forget_reports();
+        self.pending_start = None;
+        self.intake.give_up_flight();
+        self.hole.forget();
+        for timer in [Timer::Beat, Timer::Flight, Timer::Gap, Timer::Stall] {
+            self.timers.cancel(timer);
+        }
+        let timings = self.config.timings;
+        self.timers
+            .arm(Timer::Resend, now.plus_us(timings.resend_us));
+        let patience = self.wishes.patience_us(timings.give_up_us);
+        self.timers.arm(Timer::GiveUp, now.plus_us(patience));
+        self.report(now, out);
+    }
+
+    /// Tells the coordinator what this replica has voted for.
+    pub(super) fn report(&mut self, now: Tick, out: &mut Effects) {
+        let mut storage = Vec::new();
+        let committed = self.chain.footing_at(self.committed);
+        let report = Report {
+            replica: self.config.me,
+            epoch: self.fence,
+            installed: self.installed,
+            incarnations: self.incarnations,
+            locked: self.locked_frontier(),
+            committed: committed.expect("what is decided last is held"),
+            values: Values::encode(self.chain.values_above(self.committed), &mut storage),
+        };
+        let coordinator = self.coordinator_of(self.fence);
+        if coordinator == self.config.me {
+            self.add_report(&report);
+            self.try_start(now, out);
+        } else {
+            Self::send(coordinator, RoundsMessage::Report(report), out);
+        }
+    }
+
+    fn add_report(&mut self, report: &Report<'_>) {
+        self.agreement.add(Received {
+            replica: report.replica,
+            life: report.incarnations.of(report.replica),
+            reported: Reported::new(report, Cover::of(self.config.mutant)),
+        });
+    }
+
+    /// A member has stopped and reports.
+    pub(super) fn on_report(&mut self, now: Tick, report: &Report<'_>, out: &mut Effects) {
+        self.incarnations.merge(&report.incarnations);
+        if report.epoch <= self.installed {
+            self.tell_start(report.replica, out);
+            return;
+        }
+        if report.epoch < self.fence || self.coordinator_of(report.epoch) != self.config.me {
+            return;
+        }
+        if report.epoch > self.fence {
+            // The reporter has counted f+1 that want it.
+            self.fence_at(now, report.epoch, out);
+        }
+        self.add_report(report);
+        self.try_start(now, out);
+    }
+
+    /// With f+1 reports of members that have forgotten nothing, starts the epoch.
+    pub(super) fn try_start(&mut self, now: Tick, out: &mut Effects) {
+        let epoch = self.fence;
+        let due = self.mode == Mode::Reconciling || self.config.breaks(Mutant::NoFence);
+        if !due || self.agreement.started >= epoch || self.installed >= epoch {
+            return;
+        }
+        let newest_life =
+            |received: &&Received| received.life == self.incarnations.of(received.replica);
+        let count = self.config.quorum.majority();
+        let reports = self.agreement.reports.iter();
+        let chosen: Vec<_> = reports.filter(newest_life).take(count).collect();
+        if chosen.len() < count {
+            return;
+        }
+        let reported: Vec<_> = chosen.iter().map(|received| &received.reported).collect();
+        match merge(
+            &reported,
+            self.committed,
+            self.config.quorum,
+            self.config.mutant,
+        ) {
+            Merged::Lacking(index) => {
+                self.agreement.lacks_log_of = Some(chosen[index].replica);
+                self.want_positions(now);
+            }
+            Merged::Values(values) => {
+                let mut storage = Vec::new();
+                let start = StartEpoch {
+                    replica: self.config.me,
+                    epoch,
+                    incarnations: self.incarnations,
+                    term_base: self.term_base_of(epoch, values.len()),
+                    below: self.chain.footing_at(self.committed).expect("it is held"),
+                    values: Values::encode(values.iter().map(Stored::value_of), &mut storage),
+                };
+                self.agreement.started = epoch;
+                self.send_start(&start, out);
+                self.install(now, &start, out);
+            }
+        }
+    }
+
+    /// A new attempt goes on with the numbers of its term, a new term counts from 1.
+    fn term_base_of(&self, epoch: RoundsEpoch, values: usize) -> Position {
+        if epoch.term == self.installed.term {
+            self.term_base
+        } else {
+            Position(self.committed.0 + values as u64)
+        }
+    }
+
+    fn send_start(&self, start: &StartEpoch<'_>, out: &mut Effects) {
+        for index in (0..self.n()).filter(|index| *index != usize::from(self.config.me.0)) {
+            Self::send(replica_at(index), RoundsMessage::StartEpoch(*start), out);
+        }
+    }
+
+    /// The epoch has not begun in time: its coordinator may be gone.
+    pub(super) fn on_give_up(&mut self, now: Tick, out: &mut Effects) {
+        if self.mode != Mode::Reconciling {
+            return;
+        }
+        self.wishes.on_failure();
+        let patience = self.wishes.patience_us(self.config.timings.give_up_us);
+        self.timers.arm(Timer::GiveUp, now.plus_us(patience));
+        self.want(now, self.next_epoch(), out);
+    }
+}

@@ -1,0 +1,160 @@
+//! What an epoch begins with, from f+1 reports. Pure.
+//!
+//! Of the reports with the newest installed epoch: the longest locked prefix; then, position by
+//! position, the value on that very prefix which has min(⌈f/2⌉+1, reports) votes; else a no-op.
+
+use super::chain::{Cover, extend};
+use super::mutant::Mutant;
+use super::proposal::Stored;
+use crate::quorum::Quorum;
+use alloc::vec::Vec;
+use wire::message::rounds::{Footing, Frontier, Report, Value};
+use wire::{Position, RoundsEpoch};
+
+/// A report, owned, with the prefix that each of its values completes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Reported {
+    installed: RoundsEpoch,
+    locked: Frontier,
+    committed: Footing,
+    /// `None`: a no-op.
+    values: Vec<(Option<Stored>, Footing)>,
+}
+
+impl Reported {
+    pub(super) fn new(report: &Report<'_>, cover: Cover) -> Self {
+        let mut at = report.committed;
+        let values = report.values.iter().map(|value| {
+            at = extend(cover, &at, &value);
+            (Stored::of_value(&value), at)
+        });
+        Self {
+            installed: report.installed,
+            locked: report.locked,
+            committed: report.committed,
+            values: values.collect(),
+        }
+    }
+
+    fn head(&self) -> Position {
+        Position(self.committed.frontier.position.0 + self.values.len() as u64)
+    }
+
+    /// The reporter's log up to a position, if the report tells.
+    fn footing(&self, position: Position) -> Option<Footing> {
+        if position == self.committed.frontier.position {
+            return Some(self.committed);
+        }
+        self.entry(position).map(|(_, footing)| *footing)
+    }
+
+    fn value(&self, position: Position) -> Option<Value<'_>> {
+        let (content, _) = self.entry(position)?;
+        Some(Stored::value_of(content))
+    }
+
+    fn entry(&self, position: Position) -> Option<&(Option<Stored>, Footing)> {
+        let above = position.0.checked_sub(self.committed.frontier.position.0)?;
+        self.values
+            .get(usize::try_from(above.checked_sub(1)?).ok()?)
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Merged {
+    /// The values above the coordinator's decided prefix.
+    Values(Vec<Option<Stored>>),
+    /// The log of this reporter is needed first: it has decided more than the coordinator.
+    Lacking(usize),
+}
+
+/// Merges f+1 reports for a coordinator that has executed up to `committed`.
+pub(super) fn merge(
+    reports: &[&Reported],
+    committed: Position,
+    quorum: Quorum,
+    mutant: Option<Mutant>,
+) -> Merged {
+    let cover = Cover::of(mutant);
+    let newest = reports
+        .iter()
+        .map(|report| report.installed)
+        .max()
+        .expect("a majority");
+    let counts =
+        |report: &Reported| report.installed == newest || mutant == Some(Mutant::MergeStaleReports);
+    let kept: Vec<_> = reports
+        .iter()
+        .enumerate()
+        .filter(|(_, report)| counts(report))
+        .collect();
+    let (index, longest) = kept
+        .iter()
+        .max_by_key(|(_, report)| {
+            (
+                report.locked.position,
+                core::cmp::Reverse(report.committed.frontier.position),
+            )
+        })
+        .expect("one has the newest epoch");
+    if longest.committed.frontier.position > committed {
+        return Merged::Lacking(*index);
+    }
+    let needed = match mutant {
+        Some(Mutant::MergeOneVote) => 1,
+        _ => quorum.merge_votes().min(kept.len()),
+    };
+    let mut at = longest
+        .footing(committed)
+        .expect("every log of the newest epoch holds what is decided");
+    let mut values = Vec::new();
+    let locked = if mutant == Some(Mutant::MergeForgetsLock) {
+        committed
+    } else {
+        longest.locked.position
+    };
+    while at.frontier.position < locked {
+        let value = longest
+            .value(at.frontier.position.next())
+            .expect("what is locked is held");
+        at = extend(cover, &at, &value);
+        values.push(value);
+    }
+    let last = kept
+        .iter()
+        .map(|(_, report)| report.head())
+        .max()
+        .expect("one has the newest epoch");
+    while at.frontier.position < last {
+        let value = voted(&kept, &at, needed).unwrap_or(Value::NoOp);
+        at = extend(cover, &at, &value);
+        values.push(value);
+    }
+    Merged::Values(values.iter().map(Stored::of_value).collect())
+}
+
+/// The value after `at` that enough reports with that very prefix have voted for.
+fn voted<'a>(kept: &[(usize, &&'a Reported)], at: &Footing, needed: usize) -> Option<Value<'a>> {
+    let next = at.frontier.position.next();
+    let extends = |report: &&'a Reported| report.footing(at.frontier.position) == Some(*at);
+    let candidates: Vec<(Value<'a>, Footing)> = kept
+        .iter()
+        .map(|(_, report)| **report)
+        .filter(extends)
+        .filter_map(|report| Some((report.value(next)?, report.footing(next)?)))
+        .collect();
+    let votes = |footing: &Footing| {
+        candidates
+            .iter()
+            .filter(|(_, other)| other == footing)
+            .count()
+    };
+    let found = candidates
+        .iter()
+        .find(|(_, footing)| votes(footing) >= needed)?;
+    Some(found.0)
+}
+
+#[cfg(test)]
+mod tests;

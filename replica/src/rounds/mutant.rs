@@ -1,0 +1,70 @@
+//! Deliberate breaks of synchronous rounds: what the checkers must catch.
+
+/// One way to be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mutant {
+    /// f+1 votes commit.
+    CommitByMajority,
+    /// An acknowledgement counts whatever its digest is.
+    CountAnyDigest,
+    /// The digest at a position covers what is there and nothing before it.
+    DigestOfLast,
+    /// A hole is taken for a no-op at once.
+    AcknowledgePastHoles,
+    /// A replica goes on voting after it has promised an epoch.
+    NoFence,
+    /// Reports of older epochs count like those of the newest.
+    MergeStaleReports,
+    /// One vote is enough for a value to stay.
+    MergeOneVote,
+    /// The longest locked prefix has no say.
+    MergeForgetsLock,
+    /// A beginning is installed again, over newer votes.
+    OldStartEpoch,
+    /// A restarted replica goes on in its persisted epoch.
+    RejoinAtOnce,
+    /// Epochs and reports of earlier lives count.
+    IgnoreIncarnations,
+    /// A request that is proposed twice is executed twice.
+    ExecuteTwice,
+    /// Locked is taken for decided.
+    CommitOwnLock,
+}
+
+impl Mutant {
+    /// Every mutant.
+    pub const ALL: [Self; 13] = [
+        Self::CommitByMajority,
+        Self::CountAnyDigest,
+        Self::DigestOfLast,
+        Self::AcknowledgePastHoles,
+        Self::NoFence,
+        Self::MergeStaleReports,
+        Self::MergeOneVote,
+        Self::MergeForgetsLock,
+        Self::OldStartEpoch,
+        Self::RejoinAtOnce,
+        Self::IgnoreIncarnations,
+        Self::ExecuteTwice,
+        Self::CommitOwnLock,
+    ];
+
+    /// Its name on the command line and in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CommitByMajority => "commit-by-majority",
+            Self::CountAnyDigest => "count-any-digest",
+            Self::DigestOfLast => "digest-of-last",
+            Self::AcknowledgePastHoles => "acknowledge-past-holes",
+            Self::NoFence => "no-fence",
+            Self::MergeStaleReports => "merge-stale-reports",
+            Self::MergeOneVote => "merge-one-vote",
+            Self::MergeForgetsLock => "merge-forgets-lock",
+            Self::OldStartEpoch => "old-start-epoch",
+            Self::RejoinAtOnce => "rejoin-at-once",
+            Self::IgnoreIncarnations => "ignore-incarnations",
+            Self::ExecuteTwice => "execute-twice",
+            Self::CommitOwnLock => "commit-own-lock",
+        }
+    }
+}

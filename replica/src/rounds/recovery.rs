@@ -1,0 +1,113 @@
+//! A replica that has restarted without its log.
+//!
+//! Its packets were votes that it no longer remembers. It votes, reports and coordinates nothing
+//! until it has installed an epoch above its persisted fence that was started for its new life,
+//! formed from f+1 members that forgot nothing. Every start has a number, the incarnation; whoever
+//! knows a newer life does not count the words of an older one.
+
+use super::mutant::Mutant;
+use super::{Rounds, Timer};
+use crate::protocol::Mode;
+use crate::{Boot, Effects, StateMachine};
+use wire::message::rounds::{RoundsMessage, StartEpoch, Suspect};
+use wire::message::{Message, Recover};
+use wire::{RoundsEpoch, Tick};
+
+/// Asking to be let in is repeated at most this much more slowly.
+const BACKOFF_MAX: u32 = 5;
+
+/// A restarted replica's way back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Recovery {
+    /// Epochs up to this one are not rejoined.
+    above: RoundsEpoch,
+    tries: u32,
+}
+
+impl<S: StateMachine> Rounds<S> {
+    /// Takes up a life after another.
+    pub(super) fn begin_recovery(&mut self, now: Tick, boot: Boot) {
+        let persisted = boot.persisted.unwrap_or_default();
+        self.fence = RoundsEpoch::from_view(persisted.view);
+        self.installed = RoundsEpoch::from_view(persisted.last_normal_view);
+        self.incarnations.learn(self.config.me, boot.incarnation);
+        if self.config.breaks(Mutant::RejoinAtOnce) {
+            self.fence = self.installed;
+            self.epoch_incarnations = self.incarnations;
+            self.timers.arm(Timer::Beat, now);
+            return;
+        }
+        self.recovery = Recovery {
+            above: self.fence,
+            tries: 0,
+        };
+        self.mode = Mode::Recovering;
+        self.timers.arm(Timer::Recover, now);
+    }
+
+    pub(super) fn on_recover_due(&mut self, now: Tick, out: &mut Effects) {
+        if self.mode != Mode::Recovering {
+            return;
+        }
+        let recover = Recover {
+            replica: self.config.me,
+            incarnation: self.incarnation(),
+            view: self.recovery.above.as_view(),
+        };
+        out.send_others(self.config.me, self.n(), &Message::Recover(recover));
+        let wait = self.config.timings.resend_us << self.recovery.tries.min(BACKOFF_MAX);
+        self.recovery.tries += 1;
+        self.timers.arm(Timer::Recover, now.plus_us(wait));
+    }
+
+    /// Whether an epoch was started for this replica's life.
+    pub(super) fn is_started_for_me(&self, start: &StartEpoch<'_>) -> bool {
+        let knows_me = start.incarnations.of(self.config.me) == self.incarnation();
+        let knows_me = knows_me || self.config.breaks(Mutant::IgnoreIncarnations);
+        start.epoch > self.recovery.above && knows_me
+    }
+
+    /// A member has restarted: it is told the epoch that was started for it, or one is started.
+    pub(super) fn on_recover(&mut self, now: Tick, recover: Recover, out: &mut Effects) {
+        let Recover {
+            replica,
+            incarnation,
+            view,
+        } = recover;
+        if !self.is_peer(replica) {
+            self.counters.rejected += 1;
+            return;
+        }
+        if self.mode == Mode::Recovering {
+            self.incarnations.learn(replica, incarnation);
+            return;
+        }
+        if incarnation < self.incarnations.of(replica) {
+            self.tell_newer_life(replica, out);
+            return;
+        }
+        self.incarnations.learn(replica, incarnation);
+        let above = RoundsEpoch::from_view(view);
+        let knows_it = self.epoch_incarnations.of(replica) == incarnation
+            || self.config.breaks(Mutant::IgnoreIncarnations);
+        if self.mode == Mode::Normal && self.installed > above && knows_it {
+            self.tell_start(replica, out);
+            return;
+        }
+        let wanted = self.next_epoch().max(above.next_attempt());
+        let own = self.wishes.of(self.config.me);
+        if self.mode == Mode::Normal && own <= self.installed.max(above) {
+            self.want(now, wanted, out);
+        }
+    }
+
+    fn tell_newer_life(&self, replica: wire::ReplicaId, out: &mut Effects) {
+        let suspect = Suspect {
+            replica: self.config.me,
+            wanted: self.fence,
+            installed: self.installed,
+            incarnations: self.incarnations,
+        };
+        Self::send(replica, RoundsMessage::Suspect(suspect), out);
+    }
+}

@@ -1,0 +1,208 @@
+//! Who wants another epoch, and why.
+//!
+//! Nobody ends an epoch alone: a member says what it wants and goes on voting. When f+1 want an
+//! epoch, or later ones, whoever counts them stops voting in earlier ones. So one member that hears
+//! half of the packets cannot raise epochs without end.
+
+use super::{Rounds, Timer};
+use crate::protocol::Mode;
+use crate::quorum::MAX_REPLICAS;
+use crate::{Effects, StateMachine};
+use wire::message::Incarnations;
+use wire::message::rounds::{RoundsMessage, Suspect};
+use wire::{EpochNumber, ReplicaId, RoundsEpoch, Tick};
+
+/// Patience is doubled at most so often.
+const DOUBLINGS_MAX: u32 = 5;
+
+/// What each member wants, and since when.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wishes {
+    wanted: [RoundsEpoch; MAX_REPLICAS],
+    at: [Tick; MAX_REPLICAS],
+    /// Epochs that did not begin in time, one after the other.
+    doublings: u32,
+    /// When a member was last asked for an epoch that has begun without this one.
+    asked_at: Option<Tick>,
+}
+
+impl Wishes {
+    fn note(&mut self, member: ReplicaId, wanted: RoundsEpoch, now: Tick) {
+        let index = usize::from(member.0);
+        self.wanted[index] = wanted;
+        self.at[index] = now;
+    }
+
+    pub(super) fn of(&self, member: ReplicaId) -> RoundsEpoch {
+        self.wanted[usize::from(member.0)]
+    }
+
+    /// The latest epoch that `count` of `n` members want, counting wishes not older than `age_ns`.
+    fn wanted_by(&self, n: usize, count: usize, now: Tick, age_ns: u64) -> RoundsEpoch {
+        let mut wanted = [RoundsEpoch::default(); MAX_REPLICAS];
+        for (index, slot) in wanted[..n].iter_mut().enumerate() {
+            if now.since(self.at[index]) <= age_ns {
+                *slot = self.wanted[index];
+            }
+        }
+        let wanted = &mut wanted[..n];
+        wanted.sort_unstable_by(|a, b| b.cmp(a));
+        wanted[count - 1]
+    }
+
+    /// Something was decided.
+    pub(super) fn on_progress(&mut self) {
+        self.doublings = 0;
+    }
+
+    pub(super) fn on_failure(&mut self) {
+        self.doublings = (self.doublings + 1).min(DOUBLINGS_MAX);
+    }
+
+    /// A wait, longer with each failure.
+    pub(super) fn patience_us(&self, us: u64) -> u64 {
+        us << self.doublings
+    }
+}
+
+impl<S: StateMachine> Rounds<S> {
+    /// Waits for a decision from now on, if one is missing.
+    pub(super) fn arm_stall(&mut self, now: Tick) {
+        let waits = self.mode == Mode::Normal && self.waits_for_a_decision();
+        if waits && !self.timers.is_armed(Timer::Stall) {
+            let patience = self.wishes.patience_us(self.config.timings.suspect_us);
+            self.timers.arm(Timer::Stall, now.plus_us(patience));
+        }
+    }
+
+    /// Nothing was decided for a while. Without stamps another epoch would change nothing: the
+    /// root is gone, and the controller's next term ends the wait.
+    pub(super) fn on_stall(&mut self, now: Tick, out: &mut Effects) {
+        if self.mode != Mode::Normal || !self.waits_for_a_decision() {
+            return;
+        }
+        let lately_ns = self.config.timings.suspect_us * 1_000;
+        if now.since(self.stamped_at) < lately_ns {
+            self.want(now, self.next_epoch(), out);
+        }
+        self.arm_stall(now);
+    }
+
+    /// The epoch after the one that was promised.
+    pub(super) fn next_epoch(&self) -> RoundsEpoch {
+        let term = self.arrivals.term();
+        if term > self.fence.term {
+            RoundsEpoch::of_term(term)
+        } else {
+            self.fence.next_attempt()
+        }
+    }
+
+    /// The root stamps a term that has not begun here.
+    pub(super) fn want_term(&mut self, now: Tick, term: EpochNumber, out: &mut Effects) {
+        let wanted = RoundsEpoch::of_term(term);
+        let me = self.config.me;
+        if self.mode != Mode::Recovering && self.fence < wanted && self.wishes.of(me) < wanted {
+            self.want(now, wanted, out);
+        }
+    }
+
+    /// Wants an epoch and says so.
+    pub(super) fn want(&mut self, now: Tick, wanted: RoundsEpoch, out: &mut Effects) {
+        self.wishes.note(self.config.me, wanted, now);
+        self.tell_wish(wanted, out);
+        let resend = now.plus_us(self.config.timings.resend_us);
+        self.timers.arm(Timer::Resend, resend);
+        self.count_wishes(now, out);
+    }
+
+    fn tell_wish(&self, wanted: RoundsEpoch, out: &mut Effects) {
+        self.send_others(RoundsMessage::Suspect(self.wish(wanted)), out);
+    }
+
+    fn wish(&self, wanted: RoundsEpoch) -> Suspect {
+        Suspect {
+            replica: self.config.me,
+            wanted,
+            installed: self.installed,
+            incarnations: self.incarnations,
+        }
+    }
+
+    /// An epoch has begun without this replica: a member that is in it tells its beginning.
+    pub(super) fn ask_for_epoch(
+        &mut self,
+        now: Tick,
+        member: ReplicaId,
+        epoch: RoundsEpoch,
+        out: &mut Effects,
+    ) {
+        let pause_ns = self.config.timings.resend_us * 1_000;
+        let lately = |asked: Tick| now.since(asked) < pause_ns;
+        if self.mode == Mode::Recovering || self.wishes.asked_at.is_some_and(lately) {
+            return;
+        }
+        self.wishes.asked_at = Some(now);
+        Self::send(member, RoundsMessage::Suspect(self.wish(epoch)), out);
+    }
+
+    /// A member wants another epoch.
+    pub(super) fn on_suspect(&mut self, now: Tick, suspect: Suspect, out: &mut Effects) {
+        self.incarnations.merge(&suspect.incarnations);
+        if suspect.wanted <= self.installed {
+            if suspect.installed < self.installed {
+                self.tell_start(suspect.replica, out);
+            }
+            return;
+        }
+        self.wishes.note(suspect.replica, suspect.wanted, now);
+        self.count_wishes(now, out);
+    }
+
+    fn count_wishes(&mut self, now: Tick, out: &mut Effects) {
+        let (n, count) = (self.n(), self.config.quorum.majority());
+        let age_ns = self.config.timings.wish_us * 1_000;
+        let wanted = self.wishes.wanted_by(n, count, now, age_ns);
+        if wanted > self.fence {
+            self.fence_at(now, wanted, out);
+        }
+    }
+
+    /// What was said to agree on an epoch is said again.
+    pub(super) fn on_resend(&mut self, now: Tick, out: &mut Effects) {
+        let own = self.wishes.of(self.config.me);
+        let waits = own > self.installed && self.still_wants(own);
+        match self.mode {
+            Mode::Recovering => return,
+            Mode::Normal if !waits => return,
+            Mode::Normal => {}
+            Mode::Reconciling => self.report(now, out),
+        }
+        let wanted = own.max(self.fence);
+        self.wishes.note(self.config.me, wanted, now);
+        self.tell_wish(wanted, out);
+        let resend = now.plus_us(self.config.timings.resend_us);
+        self.timers.arm(Timer::Resend, resend);
+        self.count_wishes(now, out);
+    }
+
+    /// A stall that has passed is no reason any more; a new term, or somebody who waits to be let
+    /// in, is.
+    fn still_wants(&self, wanted: RoundsEpoch) -> bool {
+        let somebody_waits = (0..self.n())
+            .map(super::replica_at)
+            .any(|member| self.incarnations.of(member) > self.epoch_incarnations.of(member));
+        wanted.term > self.installed.term || somebody_waits || self.waits_for_a_decision()
+    }
+
+    /// While recovering: others know of a life of this replica that this one cannot remember.
+    pub(super) fn learn_own_life(&mut self, incarnations: &Incarnations) {
+        let me = self.config.me;
+        let known = incarnations.of(me);
+        if known > self.incarnations.of(me) {
+            self.incarnations.merge(incarnations);
+            self.incarnations.learn(me, known + 1);
+            self.pending_start = None;
+        }
+    }
+}

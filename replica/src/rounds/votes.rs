@@ -1,0 +1,248 @@
+//! What the members have said of their logs in this epoch, and what follows from it.
+//!
+//! An acknowledgement is a prefix with its digest. It counts here once this replica's own chain
+//! is as long and has the same digest there; until then it is kept.
+
+use super::chain::Chain;
+use super::mutant::Mutant;
+use crate::quorum::MAX_REPLICAS;
+use wire::message::rounds::{Frontier, RoundPacket};
+use wire::{Position, ReplicaId};
+
+/// What one member said last, and how much of it was found to be so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Said {
+    /// The packet that it said it in.
+    number: u64,
+    acknowledged: Frontier,
+    locked: Frontier,
+    committed: Position,
+    /// The longest prefix of this replica's chain that it has voted for.
+    agrees: Position,
+    /// The same for what it has seen locked.
+    agrees_locked: Position,
+}
+
+/// One entry a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Votes {
+    said: [Said; MAX_REPLICAS],
+    mutant: Option<Mutant>,
+}
+
+impl Votes {
+    /// Nobody has said anything. With a deliberate break, for tests of what should catch it.
+    pub(super) fn new(mutant: Option<Mutant>) -> Self {
+        Self {
+            mutant,
+            ..Self::default()
+        }
+    }
+
+    /// Takes what a member says in a packet of this epoch; older packets say nothing new.
+    pub(super) fn hear(&mut self, packet: &RoundPacket<'_>, chain: &Chain) {
+        let said = &mut self.said[usize::from(packet.replica.0)];
+        if packet.number <= said.number {
+            return;
+        }
+        said.number = packet.number;
+        said.acknowledged = packet.acknowledged;
+        said.locked = packet.locked;
+        said.committed = packet.committed;
+        said.count(chain, self.mutant);
+    }
+
+    /// The chain has a new head.
+    pub(super) fn on_push(&mut self, chain: &Chain) {
+        let head = chain.head();
+        for said in &mut self.said {
+            if said.acknowledged.position == head || said.locked.position == head {
+                said.count(chain, self.mutant);
+            }
+        }
+    }
+
+    /// The chain was changed above `kept`: what was found above is to be found anew.
+    pub(super) fn on_change_above(&mut self, kept: Position, chain: &Chain) {
+        for said in &mut self.said {
+            said.agrees = said.agrees.min(kept);
+            said.agrees_locked = said.agrees_locked.min(kept);
+            said.count(chain, self.mutant);
+        }
+    }
+
+    /// The longest prefix of the own chain that `count` members have voted for, this one included.
+    pub(super) fn acknowledged_by(
+        &self,
+        n: usize,
+        me: ReplicaId,
+        head: Position,
+        count: usize,
+    ) -> Position {
+        self.reached(n, me, head, count, |said| said.agrees)
+    }
+
+    /// The longest prefix of the own chain that `count` members have seen locked.
+    pub(super) fn locked_by(
+        &self,
+        n: usize,
+        me: ReplicaId,
+        own: Position,
+        count: usize,
+    ) -> Position {
+        self.reached(n, me, own, count, |said| said.agrees_locked)
+    }
+
+    fn reached(
+        &self,
+        n: usize,
+        me: ReplicaId,
+        own: Position,
+        count: usize,
+        of: impl Fn(&Said) -> Position,
+    ) -> Position {
+        let mut reached = [Position::ZERO; MAX_REPLICAS];
+        for (index, slot) in reached[..n].iter_mut().enumerate() {
+            let mine = index == usize::from(me.0);
+            *slot = if mine { own } else { of(&self.said[index]) };
+        }
+        let reached = &mut reached[..n];
+        reached.sort_unstable_by(|a, b| b.cmp(a));
+        reached[count - 1]
+    }
+
+    /// The longest prefix of the own chain that some member knows to be decided.
+    pub(super) fn known_decided(&self) -> Position {
+        let decided = |said: &Said| {
+            let agrees = said.agrees.max(said.agrees_locked);
+            (said.committed <= agrees).then_some(said.committed)
+        };
+        self.said
+            .iter()
+            .filter_map(decided)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Up to where a member said that the log is decided.
+    pub(super) fn decided_at(&self, member: ReplicaId) -> Position {
+        self.said[usize::from(member.0)].committed
+    }
+
+    /// A member that has seen a prefix locked which the own chain contradicts.
+    pub(super) fn contradiction(&self, n: usize, chain: &Chain) -> Option<ReplicaId> {
+        let contradicts = |said: &Said| chain.begins_with(&said.locked) == Some(false);
+        let index = self.said[..n].iter().position(contradicts)?;
+        u8::try_from(index).ok().map(ReplicaId)
+    }
+
+    /// The member that has seen the longest prefix locked, if it is longer than `than`.
+    pub(super) fn furthest_locked(&self, n: usize, than: Position) -> Option<ReplicaId> {
+        let (index, said) = self.said[..n]
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, said)| said.locked.position)?;
+        (said.locked.position > than)
+            .then(|| ReplicaId(u8::try_from(index).expect("a small group")))
+    }
+}
+
+impl Said {
+    fn count(&mut self, chain: &Chain, mutant: Option<Mutant>) {
+        if mutant == Some(Mutant::CountAnyDigest) {
+            self.agrees = self
+                .agrees
+                .max(self.acknowledged.position.min(chain.head()));
+        }
+        if chain.begins_with(&self.acknowledged) == Some(true) {
+            self.agrees = self.agrees.max(self.acknowledged.position);
+        }
+        if chain.begins_with(&self.locked) == Some(true) {
+            self.agrees_locked = self.agrees_locked.max(self.locked.position);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chain::Cover;
+    use super::super::proposal::foreign;
+    use super::*;
+    use wire::message::rounds::{Batch, Footing, Value};
+    use wire::{AgreedTime, RoundsEpoch, SummaryHash};
+
+    const ME: ReplicaId = ReplicaId(0);
+
+    fn chain_of(length: u64) -> Chain {
+        let mut chain = Chain::above(Footing::default(), Cover::Everything);
+        for number in 0..length {
+            let mut proposal = foreign(AgreedTime::ZERO);
+            proposal.number = number;
+            chain.push(&Value::Packet(proposal));
+        }
+        chain
+    }
+
+    fn at(chain: &Chain, position: u64) -> Frontier {
+        chain.footing_at(Position(position)).unwrap().frontier
+    }
+
+    fn packet(
+        replica: u8,
+        number: u64,
+        acknowledged: Frontier,
+        locked: Frontier,
+    ) -> RoundPacket<'static> {
+        RoundPacket {
+            replica: ReplicaId(replica),
+            incarnation: 1,
+            number,
+            epoch: RoundsEpoch::default(),
+            acknowledged,
+            locked,
+            committed: Position::ZERO,
+            batch: Batch::EMPTY,
+        }
+    }
+
+    #[test]
+    fn an_acknowledgement_counts_once_the_own_chain_is_as_long() {
+        let (long, mut short) = (chain_of(3), chain_of(1));
+        let mut votes = Votes::default();
+        votes.hear(&packet(1, 1, at(&long, 3), Frontier::default()), &short);
+        assert_eq!(votes.acknowledged_by(3, ME, Position(1), 2), Position::ZERO);
+        for number in 1..3 {
+            let mut proposal = foreign(AgreedTime::ZERO);
+            proposal.number = number;
+            short.push(&Value::Packet(proposal));
+            votes.on_push(&short);
+        }
+        assert_eq!(votes.acknowledged_by(3, ME, Position(3), 2), Position(3));
+        assert_eq!(votes.acknowledged_by(3, ME, Position(3), 3), Position::ZERO);
+    }
+
+    #[test]
+    fn another_log_does_not_count_and_its_lock_contradicts() {
+        let chain = chain_of(3);
+        let other = Frontier {
+            position: Position(2),
+            digest: SummaryHash([7; 32]),
+        };
+        let mut votes = Votes::default();
+        votes.hear(&packet(1, 1, other, at(&chain, 1)), &chain);
+        assert_eq!(votes.acknowledged_by(3, ME, Position(3), 2), Position::ZERO);
+        assert_eq!(votes.locked_by(3, ME, Position(2), 2), Position(1));
+        assert_eq!(votes.contradiction(3, &chain), None);
+        votes.hear(&packet(2, 1, other, other), &chain);
+        assert_eq!(votes.contradiction(3, &chain), Some(ReplicaId(2)));
+    }
+
+    #[test]
+    fn an_older_packet_says_nothing_new() {
+        let chain = chain_of(3);
+        let mut votes = Votes::default();
+        votes.hear(&packet(1, 2, at(&chain, 3), Frontier::default()), &chain);
+        votes.hear(&packet(1, 1, at(&chain, 1), Frontier::default()), &chain);
+        assert_eq!(votes.acknowledged_by(3, ME, Position(3), 2), Position(3));
+    }
+}
