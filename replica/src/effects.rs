@@ -26,6 +26,12 @@ pub enum Effect {
         /// The message in the arena.
         message: Range<usize>,
     },
+    /// A packet to the whole group, this replica included, numbered by the root. May be lost, also
+    /// for some of the members only, or copied.
+    Multicast {
+        /// The message in the arena.
+        message: Range<usize>,
+    },
     /// A packet to a client. May be lost, copied or overtaken.
     Reply {
         /// Where the client listens.
@@ -106,6 +112,17 @@ impl Effects {
                 message: message.clone(),
             });
         }
+    }
+
+    /// Sends `message` to the whole group through the root; this replica gets its own stamped
+    /// copy back like everybody else.
+    pub fn multicast(&mut self, message: &Message<'_>) {
+        assert!(
+            !message.is_bulk(),
+            "bulk messages are made for one receiver"
+        );
+        let message = self.emit(message);
+        self.list.push(Effect::Multicast { message });
     }
 
     /// Answers a client.

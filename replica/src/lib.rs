@@ -7,6 +7,7 @@
 //!
 //! - [`protocol`]: the contract of a core
 //! - [`spec_paxos`]: Speculative Paxos (NSDI'15), split by phase
+//! - [`rounds`]: synchronous rounds
 //! - [`unreplicated`]: one server, the ceiling that everything is compared with
 //! - [`history`], [`client_table`], [`quorum`]: what protocols share
 //! - [`mutant`]: deliberate breaks, for tests of the checkers
@@ -25,6 +26,7 @@ pub mod history;
 pub mod mutant;
 pub mod protocol;
 pub mod quorum;
+pub mod rounds;
 pub mod spec_paxos;
 pub mod state_machine;
 pub mod unreplicated;

@@ -89,6 +89,7 @@ pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
 fn protocol(flags: &SimFlags) -> ProtocolName {
     match flags.protocol.0 {
         bmv2_testbed::ProtocolName::SpecPaxos => ProtocolName::SpecPaxos,
+        bmv2_testbed::ProtocolName::Rounds => ProtocolName::Rounds,
         bmv2_testbed::ProtocolName::Unreplicated => ProtocolName::Unreplicated,
     }
 }
