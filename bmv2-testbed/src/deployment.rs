@@ -11,7 +11,7 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use wire::{GroupId, HostAddress, STAMP_PORT};
+use wire::{GroupId, HostAddress, STAMP_PORT, group_address};
 
 /// For deployment files that do not say.
 fn yes() -> bool {
@@ -57,6 +57,8 @@ impl Fabric {
 pub enum ProtocolName {
     /// Speculative Paxos.
     SpecPaxos,
+    /// Synchronous rounds.
+    Rounds,
     /// One server, no replication.
     Unreplicated,
 }
@@ -66,6 +68,7 @@ impl ProtocolName {
     pub fn name(self) -> &'static str {
         match self {
             Self::SpecPaxos => "spec-paxos",
+            Self::Rounds => "rounds",
             Self::Unreplicated => "unreplicated",
         }
     }
@@ -135,8 +138,11 @@ pub struct Deployment {
     /// What is done to frames on purpose.
     #[serde(default)]
     pub harm: Harm,
-    /// Where the RESP front door listens.
+    /// Where the RESP front door listens: that of the first member, if each has its own.
     pub resp: SocketAddr,
+    /// Where the front doors of the next members listen, if there is more than one.
+    #[serde(default)]
+    pub more_doors: Vec<SocketAddr>,
     /// Where the switch serves P4Runtime.
     pub p4runtime: SocketAddr,
     /// By replica: where it takes bulk connections; empty when embedded.
@@ -166,6 +172,9 @@ pub struct Options {
     pub harm: Harm,
     /// Port of the RESP front door on loopback, 0 for any free one.
     pub resp_port: u16,
+    /// How many front doors there are, on this port and the next ones: the callers of each have
+    /// its member asked first, by protocols whose members are asked one by one.
+    pub doors: usize,
     /// The deployment's folder.
     pub folder: PathBuf,
     /// A number that no other client of any group has.
@@ -196,6 +205,22 @@ pub enum DeploymentError {
         "protocol unreplicated takes exactly 1 replica, not {0}; use --replicas=1 or --protocol=spec-paxos"
     )]
     OneServer(usize),
+    /// A front door is a member's.
+    #[error("{doors} front doors are not possible: valid are 1 to {replicas}, one a replica")]
+    Doors {
+        /// How many were asked for.
+        doors: usize,
+        /// How many there can be.
+        replicas: usize,
+    },
+    /// There is no such port.
+    #[error("{doors} front doors from port {port} on are not possible: the last port is 65535")]
+    DoorPorts {
+        /// How many were asked for.
+        doors: usize,
+        /// The first one's port.
+        port: u16,
+    },
     /// The topology.
     #[error(transparent)]
     Topology(#[from] TopologyError),
@@ -268,7 +293,8 @@ impl Deployment {
         } else {
             ports.tcp().map_err(DeploymentError::NoPort)?
         };
-        let resp = SocketAddr::from(([127, 0, 0, 1], options.resp_port));
+        let mut doors = plan_doors(options, &mut ports)?.into_iter();
+        let resp = doors.next().expect("there is at least one");
         let deployment = Self {
             schema: 1,
             name: format!("{:08x}", options.unique & 0xffff_ffff),
@@ -280,11 +306,8 @@ impl Deployment {
             round_shift: options.round_shift,
             gap_awareness: options.gap_awareness,
             harm: options.harm,
-            resp: if options.resp_port == 0 {
-                ports.tcp().map_err(DeploymentError::NoPort)?
-            } else {
-                resp
-            },
+            resp,
+            more_doors: doors.collect(),
             p4runtime,
             bulk,
             tunnels,
@@ -342,10 +365,11 @@ impl Deployment {
     /// A file may have been written by anyone: what the code relies on is checked once, here.
     fn check(&self) -> Result<(), DeploymentError> {
         match self.protocol {
-            ProtocolName::SpecPaxos => drop(Quorum::of(self.replicas)?),
+            ProtocolName::SpecPaxos | ProtocolName::Rounds => drop(Quorum::of(self.replicas)?),
             ProtocolName::Unreplicated if self.replicas == 1 => {}
             ProtocolName::Unreplicated => return Err(DeploymentError::OneServer(self.replicas)),
         }
+        check_doors(self.doors().count(), self.replicas)?;
         Mtu::new(self.mtu)?;
         self.harm.plan()?;
         if !self.harm.is_none() && matches!(self.fabric, Fabric::Netns | Fabric::Bmv2) {
@@ -392,6 +416,7 @@ impl Deployment {
     pub fn group(&self) -> Group {
         Group {
             id: GroupId(GROUP.into()),
+            address: group_address(GroupId(GROUP.into())).expect("the number has 16 bits"),
             members: (0..self.replicas).map(host_address).collect(),
         }
     }
@@ -399,6 +424,11 @@ impl Deployment {
     /// The group's quorums.
     pub fn quorum(&self) -> Quorum {
         Quorum::of(self.replicas).expect("checked when the deployment was planned")
+    }
+
+    /// Where the front doors listen, by the member that each prefers.
+    pub fn doors(&self) -> impl Iterator<Item = SocketAddr> {
+        std::iter::once(self.resp).chain(self.more_doors.iter().copied())
     }
 
     /// The host of the front door.
@@ -415,6 +445,35 @@ impl Deployment {
     pub fn socket(&self, role: &str) -> PathBuf {
         self.folder.join(format!("{role}.sock"))
     }
+}
+
+fn check_doors(doors: usize, replicas: usize) -> Result<(), DeploymentError> {
+    if (1..=replicas).contains(&doors) {
+        Ok(())
+    } else {
+        Err(DeploymentError::Doors { doors, replicas })
+    }
+}
+
+/// Where the front doors listen: on successive ports, or on free ones.
+fn plan_doors(
+    options: &Options,
+    ports: &mut FreePorts,
+) -> Result<Vec<SocketAddr>, DeploymentError> {
+    let (doors, first) = (options.doors, options.resp_port);
+    check_doors(doors, options.replicas)?;
+    if first == 0 {
+        let free = (0..doors).map(|_| ports.tcp());
+        return free
+            .collect::<Result<_, _>>()
+            .map_err(DeploymentError::NoPort);
+    }
+    let door = |index: usize| {
+        let port = u16::try_from(usize::from(first) + index).ok()?;
+        Some(SocketAddr::from(([127, 0, 0, 1], port)))
+    };
+    let all: Option<Vec<_>> = (0..doors).map(door).collect();
+    all.ok_or(DeploymentError::DoorPorts { doors, port: first })
 }
 
 /// The port for bulk connections where each host has an address of its own.
@@ -462,6 +521,7 @@ mod tests {
             mtu: 1_428,
             round_shift: 8,
             resp_port: 0,
+            doors: 1,
             folder: folder.into(),
             unique: 7,
         }
@@ -486,6 +546,35 @@ mod tests {
     }
 
     #[test]
+    fn front_doors_have_successive_ports_or_free_ones_and_are_no_more_than_replicas() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = |doors, resp_port| {
+            Deployment::plan(&Options {
+                doors,
+                resp_port,
+                ..options(Fabric::Tunnel, 3, folder.path())
+            })
+        };
+        let ports = |deployment: Deployment| -> Vec<u16> {
+            deployment.doors().map(|door| door.port()).collect()
+        };
+        assert_eq!(ports(plan(1, 6_380).unwrap()), [6_380]);
+        assert_eq!(ports(plan(3, 65_533).unwrap()), [65_533, 65_534, 65_535]);
+        let mut free = ports(plan(3, 0).unwrap());
+        free.sort_unstable();
+        free.dedup();
+        assert_eq!(free.len(), 3);
+        for (doors, resp_port, expected) in [
+            (0, 0, "0 front doors are not possible: valid are 1 to 3"),
+            (4, 0, "4 front doors are not possible: valid are 1 to 3"),
+            (3, 65_534, "the last port is 65535"),
+        ] {
+            let error = plan(doors, resp_port).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
     fn a_file_that_contradicts_itself_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let planned = Deployment::plan(&options(Fabric::Tunnel, 3, folder.path())).unwrap();
@@ -505,6 +594,11 @@ mod tests {
             ..planned.clone()
         };
         assert!(error(even).contains("a group of 4 replicas is not possible"));
+        let doors = Deployment {
+            more_doors: vec![planned.resp; 3],
+            ..planned.clone()
+        };
+        assert!(error(doors).starts_with("4 front doors are not possible"));
         let huge = Deployment {
             mtu: 65_000,
             ..planned

@@ -110,9 +110,7 @@ impl Embedded {
             status::serve(&socket, &stop, move || crate::roles::report(&handle))?;
         }
         let info = crate::roles::FrontInfo::new(&deployment, self.client.clone());
-        let resp = deployment.resp.to_string();
-        let front =
-            move || json!({ "state": "serving", "resp": resp, "requests": info.counters() });
+        let front = info.report(&deployment);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -217,14 +215,18 @@ impl Drop for Embedded {
 }
 
 /// The wires between the switch's ports and the hosts.
-struct Wires {
+pub(crate) struct Wires {
     hosts: Vec<Option<Box<dyn Link>>>,
     ports: Vec<Port>,
 }
 
 impl Wires {
     /// One ring pair a host; the replicas' ends have faults, for the time a plan is set.
-    fn new(deployment: &Deployment, seed: u64, faults: &FaultControl) -> Result<Self, RoleError> {
+    pub(crate) fn new(
+        deployment: &Deployment,
+        seed: u64,
+        faults: &FaultControl,
+    ) -> Result<Self, RoleError> {
         let mut wires = Self {
             hosts: Vec::new(),
             ports: Vec::new(),
@@ -247,11 +249,11 @@ impl Wires {
         Ok(wires)
     }
 
-    fn take_ports(&mut self) -> Vec<Port> {
+    pub(crate) fn take_ports(&mut self) -> Vec<Port> {
         core::mem::take(&mut self.ports)
     }
 
-    fn take_host(&mut self, host: usize) -> Box<dyn Link> {
+    pub(crate) fn take_host(&mut self, host: usize) -> Box<dyn Link> {
         self.hosts[host].take().expect("each host is taken once")
     }
 }

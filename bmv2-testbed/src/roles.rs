@@ -116,3 +116,6 @@ pub(crate) async fn stopped(stop: StopFlag) {
         let _ = receiver.await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,28 @@ fn five_replicas_and_one_server() {
 }
 
 #[test]
+fn clients_of_rounds_ask_one_member_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let rounds = [
+        "demo",
+        "--protocol=rounds",
+        "--requests=2000",
+        "--loss=0",
+        "--reorder=0",
+        "--json",
+    ];
+    let result = json(folder.path(), &rounds, 0);
+    for (field, expected) in [
+        ("linearizable", true.into()),
+        ("digests_equal", true.into()),
+        ("unanswered", serde_json::Value::from(0)),
+        ("rollbacks", 0.into()),
+    ] {
+        assert_eq!(result[field], expected, "{field}: {result}");
+    }
+}
+
+#[test]
 fn text_goes_to_people_and_ends_with_the_next_step() {
     let folder = tempfile::tempdir().unwrap();
     let text = output(

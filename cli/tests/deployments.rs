@@ -6,6 +6,7 @@
 
 mod common;
 
+use common::load::Load;
 use common::{Deployment, PATIENCE, Resp, has, json, kill_9, output, skip};
 use std::time::{Duration, Instant};
 
@@ -125,6 +126,40 @@ fn a_replica_killed_under_load_loses_nothing() {
     let digests = deployment.settled_digests(2);
     assert_eq!(digests[0], digests[1]);
     assert_eq!(deployment.status()["roles"]["r0"]["state"], "unreachable");
+}
+
+#[test]
+fn a_member_that_is_killed_is_not_noticed_at_the_front_doors_of_others() {
+    let deployment = Deployment::up(&["--fabric=tunnel", "--protocol=rounds", "--doors=3"]);
+    let [zero, one, two] = deployment.doors[..] else {
+        panic!("three doors: {:?}", deployment.doors);
+    };
+    set_keys(one, 0, 50);
+    let others = Load::start_at(&[zero, two], 4, 1);
+    others.wait_for(500);
+    kill_9(deployment.status()["roles"]["r1"]["pid"].as_u64().unwrap());
+    others.wait_for(2_000);
+    let seen = others.finish();
+    // A coarse bound: beside other tests a process may wait this long for the processor. On a
+    // machine of its own the gap is that of any other moment, 2 to 3 ms.
+    let bound = Duration::from_millis(250);
+    assert!(seen.longest_gap < bound, "{:?}", seen.longest_gap);
+    // Its own callers do notice, go to another member, and what they were told still holds.
+    let sent_again = || {
+        let status = deployment.status();
+        let requests = &status["roles"]["front"]["requests"];
+        requests["sent_again"].as_u64().unwrap()
+    };
+    let before = sent_again();
+    assert!(set_keys(one, 50, 100) < PATIENCE);
+    assert!(
+        sent_again() > before,
+        "the second door's callers ask another member first"
+    );
+    expect_keys(one, 100);
+    expect_keys(zero, 100);
+    let digests = deployment.settled_digests(2);
+    assert_eq!(digests[0], digests[1]);
 }
 
 #[test]

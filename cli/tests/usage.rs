@@ -33,6 +33,18 @@ fn mistakes_are_told_with_what_is_valid() {
             vec!["up", "--protocol=unreplicated"],
             "exactly 1 replica, not 3",
         ),
+        (
+            vec!["up", "--protocol=chords"],
+            "spec-paxos, rounds, unreplicated",
+        ),
+        (
+            vec!["up", "--doors=4"],
+            "4 front doors are not possible: valid are 1 to 3, one a replica",
+        ),
+        (
+            vec!["up", "--doors=3", "--resp-port=65534"],
+            "3 front doors from port 65534 on are not possible",
+        ),
         (vec!["status"], "`downbeat up` brings a deployment up"),
         (vec!["down"], "holds no deployment"),
         (vec!["kv", "get", "x"], "deployment.json"),

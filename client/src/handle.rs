@@ -11,6 +11,8 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) operation: Vec<u8>,
+    /// The member that is asked first.
+    pub(crate) prefers: usize,
     pub(crate) answer: oneshot::Sender<Result<Answer, CallError>>,
 }
 
@@ -45,6 +47,7 @@ pub struct Client {
     sender: InboxSender<Submission>,
     operation_limit: usize,
     statistics: Arc<Statistics>,
+    prefers: usize,
 }
 
 impl Client {
@@ -52,11 +55,23 @@ impl Client {
         sender: InboxSender<Submission>,
         operation_limit: usize,
         statistics: Arc<Statistics>,
+        prefers: usize,
     ) -> Self {
         Self {
             sender,
             operation_limit,
             statistics,
+            prefers,
+        }
+    }
+
+    /// The same client for callers who would have this member (counted round) asked first, until
+    /// another one answers them. Changes nothing where requests go to the whole group.
+    #[must_use]
+    pub fn preferring(&self, member: usize) -> Self {
+        Self {
+            prefers: member,
+            ..self.clone()
         }
     }
 
@@ -92,7 +107,12 @@ impl Client {
             return Err(CallError::TooLarge { size, limit });
         }
         let (answer, answers) = oneshot::channel();
-        match self.sender.send(Submission { operation, answer }) {
+        let submission = Submission {
+            operation,
+            prefers: self.prefers,
+            answer,
+        };
+        match self.sender.send(submission) {
             Ok(()) => Ok(answers),
             Err(InboxError::Full(_)) => Err(CallError::Overloaded),
             Err(InboxError::Closed(_)) => Err(CallError::Closed),

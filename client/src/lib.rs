@@ -4,12 +4,14 @@
 //! - [`ClientNode`]: many of them behind one endpoint, driven by an event loop
 //! - [`Client`]: the handle that applications call
 //!
-//! A client knows the group's address and its size. It does not know the leader, the members'
-//! addresses or the root.
+//! A client knows the group's address and its size, or, for protocols whose members take requests
+//! one by one, the members' addresses. It does not know the leader or the root.
 
 pub mod core;
 mod handle;
+mod routes;
 mod runtime;
 
 pub use handle::{CallError, Client};
+pub use routes::Target;
 pub use runtime::{ClientNode, Settings, Statistics};

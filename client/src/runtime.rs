@@ -5,6 +5,7 @@
 
 use crate::core::{Agreement, Answer, ClientCore, Path, Step};
 use crate::handle::{CallError, Client, Submission};
+use crate::routes::{Route, Routes, Target};
 use link::{Descriptors, Endpoint, Inbox, Node, NodeError, Poll, Waker};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wire::message::Request;
-use wire::{ClientId, GroupId, HostAddress, Kind, Message, STAMP_LEN, Sender, StampHeader, Tick};
+use wire::{ClientId, GroupId, Kind, Message, STAMP_LEN, Sender, StampHeader, Tick};
 
 /// Datagrams and submissions handled before looking at timers.
 const BATCH: usize = 128;
@@ -22,14 +23,17 @@ const LOGICAL_CLIENTS: usize = 1_024;
 const WAITING: usize = 16_384;
 
 /// How a client finds its group.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The group.
     pub group: GroupId,
-    /// Its address: 239.77.x.y with a root, or the one server of an unreplicated service.
-    pub address: HostAddress,
+    /// Where its requests go.
+    pub target: Target,
     /// How replies make a result.
     pub agreement: Agreement,
+    /// Bytes of a packet that an operation must leave free, beside stamp and request: members may
+    /// have to pass it on in a packet that holds more than it.
+    pub reserved: usize,
     /// A number that no other client of the group has, or ever had: ids of logical clients are
     /// made from its 48 low bits.
     pub unique: u64,
@@ -61,6 +65,8 @@ fn count(counter: &AtomicU64) {
 struct Logical {
     core: ClientCore,
     caller: Option<(Submission, Tick)>,
+    /// The way of the request under way, or of the last one.
+    route: Route,
 }
 
 /// The node.
@@ -70,6 +76,7 @@ pub struct ClientNode {
     inbox: Inbox<Submission>,
     logical: Vec<Logical>,
     idle: Vec<usize>,
+    routes: Routes,
     waiting: VecDeque<Submission>,
     /// When which logical client wants the time; entries may be out of date.
     timers: BinaryHeap<Reverse<(Tick, usize)>>,
@@ -87,9 +94,10 @@ impl ClientNode {
     ) -> Result<(Self, Client), link::LinkError> {
         let (sender, inbox) = link::inbox::inbox(WAITING, Waker::new()?);
         let statistics = Arc::new(Statistics::default());
-        let overhead = STAMP_LEN + Request::OVERHEAD;
+        let overhead = STAMP_LEN + Request::OVERHEAD + settings.reserved;
         let limit = endpoint.payload_limit().saturating_sub(overhead);
-        let client = Client::new(sender, limit, statistics.clone());
+        let (routes, first) = Routes::new(&settings.target)?;
+        let client = Client::new(sender, limit, statistics.clone(), first);
         let sender = Sender::Outsider;
         let header = StampHeader::unstamped(Kind::Request, sender, settings.group).to_bytes();
         let node = Self {
@@ -98,6 +106,7 @@ impl ClientNode {
             inbox,
             logical: Vec::new(),
             idle: Vec::new(),
+            routes,
             waiting: VecDeque::new(),
             timers: BinaryHeap::new(),
             statistics,
@@ -125,6 +134,7 @@ impl ClientNode {
             let operation = core::mem::take(&mut submission.operation).into_boxed_slice();
             let logical = &mut self.logical[index];
             logical.core.begin(now, operation);
+            logical.route = self.routes.route(submission.prefers);
             let give_up = u64::try_from(self.settings.give_up.as_micros()).unwrap_or(u64::MAX);
             logical.caller = Some((submission, now.plus_us(give_up)));
             self.send(index);
@@ -143,20 +153,25 @@ impl ClientNode {
         }
         let id = ClientId((self.settings.unique << 16) | index as u64);
         let core = ClientCore::new(id, self.endpoint.address(), self.settings.agreement);
-        self.logical.push(Logical { core, caller: None });
+        self.logical.push(Logical {
+            core,
+            caller: None,
+            route: self.routes.route(0),
+        });
         Some(index)
     }
 
-    /// Multicasts the client's request and arms its timer.
+    /// Sends the client's request and arms its timer.
     fn send(&mut self, index: usize) {
-        let core = &self.logical[index].core;
+        let Logical { core, route, .. } = &self.logical[index];
         let (Some(request), Some(deadline)) = (core.request(), core.deadline()) else {
             return;
         };
         self.payload.clear();
         self.payload.extend_from_slice(&self.header);
         Message::Request(request).emit(&mut self.payload);
-        self.endpoint.send(self.settings.address, &self.payload);
+        let to = self.routes.address(*route, core.tries());
+        self.endpoint.send(to, &self.payload);
         self.timers.push(Reverse((deadline, index)));
     }
 
@@ -167,6 +182,7 @@ impl ClientNode {
             steps,
             statistics,
             settings,
+            routes,
             ..
         } = self;
         let count_of = endpoint.receive(BATCH, &mut |_, payload| {
@@ -180,9 +196,12 @@ impl ClientNode {
             };
             let index = usize::try_from(reply.client.0 & 0xffff).unwrap_or(usize::MAX);
             if let Some(logical) = logical.get_mut(index) {
-                match logical.core.on_reply(now, &reply) {
-                    Step::Wait => {}
-                    step => steps.push((index, step)),
+                let step = logical.core.on_reply(now, &reply);
+                if matches!(step, Step::Done(_)) {
+                    routes.answered(logical.route, reply.replica);
+                }
+                if step != Step::Wait {
+                    steps.push((index, step));
                 }
             }
         })?;
@@ -292,3 +311,6 @@ impl Node for ClientNode {
         descriptors.add(self.inbox.readiness());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Deliberate breaks of what a run is made of: of the replicas' cores, and of what is around them.
 
+use crate::settings::ProtocolName;
 use std::fmt;
-use std::str::FromStr;
 
 /// One way for the fabric to be wrong: what replicas take from the root on trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,41 +28,69 @@ impl FabricMutant {
 /// One way to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mutant {
-    /// A replica's core is.
-    Core(replica::Mutant),
+    /// A replica's core is, under Speculative Paxos.
+    SpecPaxos(replica::Mutant),
+    /// A replica's core is, with synchronous rounds.
+    Rounds(replica::rounds::Mutant),
     /// The root or its controller is.
     Fabric(FabricMutant),
 }
 
 impl Mutant {
-    /// Every one.
-    pub fn all() -> impl ExactSizeIterator<Item = Self> {
-        let core = replica::Mutant::ALL.map(Self::Core);
+    /// Every one that a protocol's runs can have.
+    pub fn all(protocol: ProtocolName) -> Vec<Self> {
+        let cores: Vec<Self> = match protocol {
+            ProtocolName::SpecPaxos => replica::Mutant::ALL.map(Self::SpecPaxos).into(),
+            ProtocolName::Rounds => replica::rounds::Mutant::ALL.map(Self::Rounds).into(),
+            ProtocolName::Unreplicated => Vec::new(),
+        };
         let fabric = FabricMutant::ALL.map(Self::Fabric);
-        let all: Vec<Self> = core.into_iter().chain(fabric).collect();
-        all.into_iter()
+        cores.into_iter().chain(fabric).collect()
+    }
+
+    /// The one with this name.
+    pub fn of_name(protocol: ProtocolName, name: &str) -> Result<Self, UnknownMutant> {
+        let all = Self::all(protocol);
+        let found = all.iter().find(|mutant| mutant.name() == name);
+        found.copied().ok_or_else(|| {
+            let valid: Vec<_> = all.iter().map(|mutant| mutant.name()).collect();
+            UnknownMutant {
+                name: name.to_owned(),
+                protocol: protocol.name(),
+                valid: valid.join(", "),
+            }
+        })
     }
 
     /// Its name on the command line and in tables.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Core(mutant) => mutant.name(),
+            Self::SpecPaxos(mutant) => mutant.name(),
+            Self::Rounds(mutant) => mutant.name(),
             Self::Fabric(mutant) => mutant.name(),
         }
     }
 
-    /// What replicas' cores are told of it.
-    pub(crate) fn of_core(self) -> Option<replica::Mutant> {
+    /// What cores under Speculative Paxos are told of it.
+    pub(crate) fn of_spec_paxos(self) -> Option<replica::Mutant> {
         match self {
-            Self::Core(mutant) => Some(mutant),
-            Self::Fabric(_) => None,
+            Self::SpecPaxos(mutant) => Some(mutant),
+            Self::Rounds(_) | Self::Fabric(_) => None,
+        }
+    }
+
+    /// What cores with synchronous rounds are told of it.
+    pub(crate) fn of_rounds(self) -> Option<replica::rounds::Mutant> {
+        match self {
+            Self::Rounds(mutant) => Some(mutant),
+            Self::SpecPaxos(_) | Self::Fabric(_) => None,
         }
     }
 
     /// What root and controller are told of it.
     pub(crate) fn of_fabric(self) -> Option<FabricMutant> {
         match self {
-            Self::Core(_) => None,
+            Self::SpecPaxos(_) | Self::Rounds(_) => None,
             Self::Fabric(mutant) => Some(mutant),
         }
     }
@@ -76,27 +104,14 @@ impl fmt::Display for Mutant {
 
 /// There is no such mutant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no mutant {name} (valid: {valid})")]
+#[error("protocol {protocol} has no mutant {name} (valid: {valid})")]
 pub struct UnknownMutant {
     /// The name that was given.
     name: String,
+    /// The protocol.
+    protocol: &'static str,
     /// The names there are.
     valid: String,
-}
-
-impl FromStr for Mutant {
-    type Err = UnknownMutant;
-
-    fn from_str(name: &str) -> Result<Self, UnknownMutant> {
-        let found = Self::all().find(|mutant| mutant.name() == name);
-        found.ok_or_else(|| {
-            let valid: Vec<_> = Self::all().map(Self::name).collect();
-            UnknownMutant {
-                name: name.to_owned(),
-                valid: valid.join(", "),
-            }
-        })
-    }
 }
 
 #[cfg(test)]
@@ -106,17 +121,18 @@ mod tests {
 
     #[test]
     fn every_name_is_one_mutants_name() {
-        let names: BTreeSet<_> = Mutant::all().map(Mutant::name).collect();
-        assert_eq!(names.len(), Mutant::all().len());
-        for mutant in Mutant::all() {
-            assert_eq!(mutant.name().parse(), Ok(mutant));
-            assert_ne!(mutant.of_core().is_some(), mutant.of_fabric().is_some());
+        for protocol in ProtocolName::ALL {
+            let all = Mutant::all(protocol);
+            let names: BTreeSet<_> = all.iter().map(|mutant| mutant.name()).collect();
+            assert_eq!(names.len(), all.len());
+            for mutant in all {
+                assert_eq!(Mutant::of_name(protocol, mutant.name()), Ok(mutant));
+            }
         }
-        let error = "no-such".parse::<Mutant>().unwrap_err().to_string();
-        assert!(
-            error.starts_with("there is no mutant no-such (valid: commit-by-majority, "),
-            "{error}"
-        );
+        let error = Mutant::of_name(ProtocolName::SpecPaxos, "no-such").unwrap_err();
+        let error = error.to_string();
+        let begins = "protocol spec-paxos has no mutant no-such (valid: commit-by-majority, ";
+        assert!(error.starts_with(begins), "{error}");
         assert!(error.contains("keep-term"), "{error}");
     }
 }

@@ -25,18 +25,21 @@ pub const MAX_CLIENTS: usize = 64;
 pub enum ProtocolName {
     /// Speculative Paxos.
     SpecPaxos,
+    /// Synchronous rounds.
+    Rounds,
     /// One server, no replication.
     Unreplicated,
 }
 
 impl ProtocolName {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::SpecPaxos, Self::Unreplicated];
+    pub const ALL: [Self; 3] = [Self::SpecPaxos, Self::Rounds, Self::Unreplicated];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::SpecPaxos => "spec-paxos",
+            Self::Rounds => "rounds",
             Self::Unreplicated => "unreplicated",
         }
     }
@@ -45,8 +48,13 @@ impl ProtocolName {
     pub fn agreement(self, quorum: Quorum) -> Agreement {
         match self {
             Self::SpecPaxos => Agreement::Speculative(quorum),
-            Self::Unreplicated => Agreement::Committed,
+            Self::Rounds | Self::Unreplicated => Agreement::Committed,
         }
+    }
+
+    /// Whether clients send to one member and not to the group.
+    pub fn asks_one_member(self) -> bool {
+        self == Self::Rounds
     }
 }
 
@@ -166,7 +174,7 @@ impl Settings {
         }
         for n in &self.replicas {
             match self.protocol {
-                ProtocolName::SpecPaxos => drop(Quorum::of(*n)?),
+                ProtocolName::SpecPaxos | ProtocolName::Rounds => drop(Quorum::of(*n)?),
                 // Sizes that nobody asked for are for protocols that have sizes.
                 ProtocolName::Unreplicated if self.replicas == SIZES => {}
                 ProtocolName::Unreplicated if *n == 1 => {}

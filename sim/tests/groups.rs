@@ -44,6 +44,22 @@ fn a_quiet_network_answers_everything_in_one_round_trip() {
 }
 
 #[test]
+fn a_quiet_network_answers_rounds_at_the_member_that_is_asked_first() {
+    let blueprint = Blueprint::new();
+    for replicas in [1, 3, 5, 7] {
+        let settings = Settings {
+            protocol: ProtocolName::Rounds,
+            replicas: vec![replicas],
+            ..quiet()
+        };
+        let outcome = checked(&settings, 1, &blueprint);
+        let tally = outcome.tally;
+        assert_eq!((tally.fast, tally.slow), (300, 0), "{replicas} replicas");
+        assert_eq!(outcome.counters.rolled_back, 0, "nothing is speculated");
+    }
+}
+
+#[test]
 fn one_server_is_linearizable_too() {
     let blueprint = Blueprint::new();
     for profile in [

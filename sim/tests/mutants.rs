@@ -4,7 +4,7 @@
 use sim::invariants;
 use sim::mutant::Mutant;
 use sim::mutants::{BOUND, hunt};
-use sim::settings::Settings;
+use sim::settings::{ProtocolName, Settings};
 use sim::world::Blueprint;
 
 /// An invariant, and a break that it catches alone. The catch must come early enough for a test.
@@ -32,7 +32,7 @@ fn every_invariant_catches_a_break_alone() {
     let blueprint = Blueprint::new();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     for (invariant, name) in CATCHES {
-        let mutant: Mutant = name.parse().expect("a mutant");
+        let mutant = Mutant::of_name(ProtocolName::SpecPaxos, name).expect("a mutant");
         let settings = Settings {
             mutant: Some(mutant),
             only_invariant: Some(invariant.to_owned()),

@@ -1,36 +1,52 @@
 //! The front door: a client of the group that speaks RESP to everybody else.
 
 use super::{RoleError, process_endpoint, spawn, stopped};
-use crate::deployment::{Deployment, GROUP, ProtocolName};
+use crate::deployment::{Deployment, ProtocolName};
 use crate::status;
 use apps::resp::{Info, Submit, SubmitError, serve};
 use client::core::Agreement;
-use client::{CallError, Client, ClientNode, Settings};
+use client::{CallError, Client, ClientNode, Settings, Target};
 use link::{Endpoint, Node, StopFlag, WaitPolicy};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use wire::{GroupId, group_address};
+use tokio::task::JoinSet;
 
 /// A caller is told that the outcome is unknown after this time.
 const GIVE_UP: Duration = Duration::from_secs(30);
+
+/// Bytes that a member's packet of a round needs beside one command: its own acknowledgement and
+/// frontiers, and what the batch says of the command.
+const ROUND_PACKET_OVERHEAD: usize = 256;
 
 /// A client of the deployment's group on `endpoint`.
 pub fn front_node(
     deployment: &Deployment,
     endpoint: Box<dyn Endpoint>,
 ) -> Result<(Box<dyn Node>, Client), RoleError> {
-    let group = GroupId(GROUP.into());
     let agreement = match deployment.protocol {
         ProtocolName::SpecPaxos => Agreement::Speculative(deployment.quorum()),
-        ProtocolName::Unreplicated => Agreement::Committed,
+        ProtocolName::Rounds | ProtocolName::Unreplicated => Agreement::Committed,
+    };
+    let members = deployment.group();
+    let target = match deployment.protocol {
+        ProtocolName::SpecPaxos | ProtocolName::Unreplicated => Target::Group(members.address),
+        ProtocolName::Rounds => Target::Members {
+            addresses: members.members,
+            first: 0,
+        },
+    };
+    let reserved = match deployment.protocol {
+        ProtocolName::SpecPaxos | ProtocolName::Unreplicated => 0,
+        ProtocolName::Rounds => ROUND_PACKET_OVERHEAD,
     };
     let settings = Settings {
-        group,
-        address: group_address(group).expect("the group's number has 16 bits"),
+        group: members.id,
+        target,
         agreement,
+        reserved,
         unique: deployment.unique,
         give_up: GIVE_UP,
     };
@@ -53,6 +69,19 @@ impl FrontInfo {
             protocol: deployment.protocol,
             replicas: deployment.replicas,
             client,
+        }
+    }
+
+    /// What the front door says of itself on its control socket.
+    pub fn report(self, deployment: &Deployment) -> impl Fn() -> Value + Send + use<> {
+        let doors: Vec<_> = deployment.doors().map(|door| door.to_string()).collect();
+        move || {
+            json!({
+                "state": "serving",
+                "resp": doors[0],
+                "doors": doors,
+                "requests": self.counters(),
+            })
         }
     }
 
@@ -109,18 +138,28 @@ impl Submit for GroupSubmit {
     }
 }
 
-/// Serves RESP on the deployment's address until `stop`.
+/// Serves RESP at every front door of the deployment until `stop`. The callers of each have its
+/// member asked first, where members are asked one by one: what befalls another member they do
+/// not notice.
 pub async fn serve_front(
     deployment: &Deployment,
     client: Client,
     stop: StopFlag,
 ) -> Result<(), RoleError> {
-    let address = deployment.resp;
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        format!("cannot listen for RESP on {address}: {error}; choose another --resp-port")
-    })?;
     let info = Arc::new(FrontInfo::new(deployment, client.clone()));
-    serve(listener, GroupSubmit(client), info, stopped(stop)).await?;
+    let mut doors = JoinSet::new();
+    for (member, address) in deployment.doors().enumerate() {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            format!("cannot listen for RESP on {address}: {error}; choose another --resp-port")
+        })?;
+        let submit = GroupSubmit(client.preferring(member));
+        doors.spawn(serve(listener, submit, info.clone(), stopped(stop.clone())));
+    }
+    while let Some(ended) = doors.join_next().await {
+        // When one has ended, no door is to stay open alone.
+        stop.stop();
+        ended??;
+    }
     Ok(())
 }
 
@@ -129,8 +168,7 @@ pub fn run_front(deployment: &Deployment, stop: &StopFlag) -> Result<(), RoleErr
     let endpoint = process_endpoint(deployment, deployment.front_host())?;
     let (node, client) = front_node(deployment, endpoint)?;
     let info = FrontInfo::new(deployment, client.clone());
-    let resp = deployment.resp.to_string();
-    let report = move || json!({ "state": "serving", "resp": resp, "requests": info.counters() });
+    let report = info.report(deployment);
     status::serve(&deployment.socket("front"), stop, report)?;
     let thread = spawn("client", vec![node], stop, WaitPolicy::Block)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -5,8 +5,10 @@ use crate::deployment::{Deployment, GROUP, ProtocolName};
 use crate::status;
 use apps::kv::Kv;
 use link::{Clock, Endpoint, Inbox, Node, StopFlag};
+use replica::Persistent;
 use replica::driver::{Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk};
 use replica::history::DEFAULT_RETAINED_BYTES;
+use replica::rounds::{self, Rounds};
 use replica::spec_paxos::{self, Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
 use serde_json::json;
@@ -42,11 +44,19 @@ pub fn replica_node(
             let core = match boot {
                 Boot::First => SpecPaxos::format(config, machine, now),
                 Boot::Again { persistent, starts } => {
-                    let boot = spec_paxos::Boot {
-                        persisted: Some(persistent),
-                        incarnation: starts,
-                    };
-                    SpecPaxos::restart(config, machine, now, boot)
+                    SpecPaxos::restart(config, machine, now, again(persistent, starts))
+                }
+            };
+            let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
+            Ok((Box::new(node), handle))
+        }
+        ProtocolName::Rounds => {
+            let mut config = rounds::Config::new(me, deployment.quorum());
+            config.payload_limit = endpoint.payload_limit().saturating_sub(STAMP_LEN);
+            let core = match boot {
+                Boot::First => Rounds::format(config, machine, now),
+                Boot::Again { persistent, starts } => {
+                    Rounds::restart(config, machine, now, again(persistent, starts))
                 }
             };
             let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
@@ -57,6 +67,14 @@ pub fn replica_node(
             let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
             Ok((Box::new(node), handle))
         }
+    }
+}
+
+/// What a core is told that has run before.
+fn again(persistent: Persistent, starts: u64) -> spec_paxos::Boot {
+    spec_paxos::Boot {
+        persisted: Some(persistent),
+        incarnation: starts,
     }
 }
 

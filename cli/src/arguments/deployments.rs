@@ -52,6 +52,10 @@ pub(crate) struct UpArguments {
     /// Port of the RESP front door; 0 for any free one.
     #[arg(long, env = "DOWNBEAT_RESP_PORT", default_value_t = 6380)]
     pub(crate) resp_port: u16,
+    /// RESP front doors, on RESP_PORT and the next ports; the callers of each have one replica
+    /// asked first, by protocol rounds.
+    #[arg(long, env = "DOWNBEAT_DOORS", default_value_t = 1)]
+    pub(crate) doors: usize,
     /// Bytes of stamp and message that fit a packet.
     #[arg(long, env = "DOWNBEAT_MTU", default_value_t = 1_400, value_parser = clap::value_parser!(u16).range(600..=8_900))]
     pub(crate) mtu: u16,

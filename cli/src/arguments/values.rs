@@ -102,6 +102,7 @@ impl ValueEnum for Protocol {
     fn value_variants<'a>() -> &'a [Self] {
         &[
             Self(ProtocolName::SpecPaxos),
+            Self(ProtocolName::Rounds),
             Self(ProtocolName::Unreplicated),
         ]
     }

@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &DemoArguments, output: Output) -> Result<(), Failu
         gap_awareness: arguments.gap_awareness.is_on(),
         harm: Harm::default(),
         resp_port: 0,
+        doors: 1,
         folder: run.path().to_path_buf(),
         unique: super::up::unique()?,
     })?;

@@ -6,7 +6,7 @@ use crate::output::{Output, table};
 use bench::table::three_digits;
 use link::faults::Probability;
 use serde_json::{Value, json};
-use sim::mutant::{Mutant, UnknownMutant};
+use sim::mutant::Mutant;
 use sim::mutants::{BOUND, hunt};
 use sim::report;
 use sim::schedule::Noise;
@@ -81,7 +81,7 @@ pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
         gap_awareness: flags.gap_awareness.map(Switch::is_on),
         only_invariant: flags.invariant.clone(),
         only_faults: flags.only_faults.clone().map(|only| only.0),
-        mutant: flags.mutant.as_deref().map(mutant).transpose()?,
+        mutant: mutant(flags)?,
     };
     settings.check()?;
     Ok(settings)
@@ -90,13 +90,15 @@ pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
 fn protocol(flags: &SimFlags) -> ProtocolName {
     match flags.protocol.0 {
         bmv2_testbed::ProtocolName::SpecPaxos => ProtocolName::SpecPaxos,
+        bmv2_testbed::ProtocolName::Rounds => ProtocolName::Rounds,
         bmv2_testbed::ProtocolName::Unreplicated => ProtocolName::Unreplicated,
     }
 }
 
-fn mutant(name: &str) -> Result<Mutant, Failure> {
-    name.parse()
-        .map_err(|error: UnknownMutant| Failure::Usage(error.to_string()))
+fn mutant(flags: &SimFlags) -> Result<Option<Mutant>, Failure> {
+    let named = |name: &String| Mutant::of_name(protocol(flags), name);
+    let mutant = flags.mutant.as_ref().map(named).transpose();
+    mutant.map_err(|error| Failure::Usage(error.to_string()))
 }
 
 fn say_begin(settings: &Settings, first: u64, count: u64, output: Output) {
@@ -309,7 +311,8 @@ fn mutants(settings: &Settings, bound: Option<u64>, output: Output) -> Result<()
     let bound = bound.unwrap_or(BOUND);
     output.say("seed 1");
     let blueprint = Blueprint::new();
-    let count = Mutant::all().len();
+    let all = Mutant::all(settings.protocol);
+    let count = all.len();
     let bar = output.bar(count as u64, "mutants");
     let mut rows = vec![
         ["mutant", "caught by", "seeds", "bound"]
@@ -317,7 +320,7 @@ fn mutants(settings: &Settings, bound: Option<u64>, output: Output) -> Result<()
             .to_vec(),
     ];
     let mut survivors = Vec::new();
-    for mutant in Mutant::all() {
+    for mutant in all {
         let settings = Settings {
             mutant: Some(mutant),
             ..settings.clone()

@@ -53,6 +53,7 @@ pub(crate) fn run(arguments: &UpArguments, output: Output) -> Result<(), Failure
             seed: arguments.seed,
         },
         resp_port: arguments.resp_port,
+        doors: arguments.doors,
         folder: folder.clone(),
         unique: unique()?,
     })?;
@@ -82,10 +83,10 @@ fn tell(deployment: &Deployment, output: Output) {
         deployment.fabric.name(),
         deployment.replicas
     ));
-    output.line(&format!(
-        "resp       {resp}   (redis-cli -p {})",
-        resp.port()
-    ));
+    for door in deployment.doors() {
+        let port = door.port();
+        output.line(&format!("resp       {door}   (redis-cli -p {port})"));
+    }
     output.line(&format!("folder     {}", deployment.folder.display()));
     output.object(json!({
         "deployment": deployment.name,
@@ -93,6 +94,7 @@ fn tell(deployment: &Deployment, output: Output) {
         "protocol": deployment.protocol.name(),
         "replicas": deployment.replicas,
         "resp": resp.to_string(),
+        "doors": deployment.doors().map(|door| door.to_string()).collect::<Vec<_>>(),
         "folder": deployment.folder.display().to_string(),
     }));
 }

@@ -34,6 +34,8 @@ pub struct Seen {
     pub answered: usize,
     /// The longest time in which nobody was answered.
     pub longest_gap: Duration,
+    /// The longest time that one request took.
+    pub longest_wait: Duration,
     /// How long they asked.
     pub lasted: Duration,
 }
@@ -41,10 +43,16 @@ pub struct Seen {
 impl Load {
     /// Starts `clients` closed-loop clients, each with a connection of its own.
     pub fn start(resp: u16, clients: u64, seed: u64) -> Self {
+        Self::start_at(&[resp], clients, seed)
+    }
+
+    /// The same at several front doors of one group, by turns.
+    pub fn start_at(doors: &[u16], clients: u64, seed: u64) -> Self {
         let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let begun = Instant::now();
         let clients = (0..clients)
-            .map(|client| {
+            .zip(doors.iter().copied().cycle())
+            .map(|(client, resp)| {
                 let (stop, count) = (Arc::clone(&stop), Arc::clone(&count));
                 thread::spawn(move || run_client(resp, client, seed, begun, &stop, &count))
             })
@@ -73,9 +81,11 @@ impl Load {
         for client in self.clients {
             all.extend(client.join().expect("a client that was answered"));
         }
+        let waits = all.iter().map(|one| one.answered.saturating_sub(one.asked));
         let seen = Seen {
             answered: all.len(),
             longest_gap: longest_gap(&all),
+            longest_wait: waits.max().unwrap_or_default(),
             lasted: all.iter().map(|one| one.answered).max().unwrap_or_default(),
         };
         let verdict = check::<Kv>(&history(all), &Bounds::default()).verdict;

@@ -84,8 +84,10 @@ pub fn kill_9(pid: u64) {
 pub struct Deployment {
     /// The folder it was brought up in.
     pub folder: tempfile::TempDir,
-    /// Port of its front door.
+    /// Port of its front door: the first one's, if there are several.
     pub resp: u16,
+    /// Ports of all its front doors.
+    pub doors: Vec<u16>,
 }
 
 impl Deployment {
@@ -95,14 +97,17 @@ impl Deployment {
         let mut arguments = vec!["up", "--detach", "--resp-port=0", "--json"];
         arguments.extend(flags);
         let up = json(folder.path(), &arguments, 0);
-        let resp = up["resp"].as_str().expect("an address");
-        let resp = resp
-            .rsplit(':')
-            .next()
-            .expect("a port")
-            .parse()
-            .expect("a port");
-        Self { folder, resp }
+        let port = |address: &Value| {
+            let address = address.as_str().expect("an address");
+            let port = address.rsplit(':').next().expect("a port");
+            port.parse().expect("a port")
+        };
+        let doors = up["doors"].as_array().expect("addresses");
+        Self {
+            folder,
+            resp: port(&up["resp"]),
+            doors: doors.iter().map(port).collect(),
+        }
     }
 
     /// `downbeat status --json`.

@@ -1,11 +1,14 @@
 //! One logical client as a pure core: at most one request outstanding, retried until answered.
 //!
-//! Packets and times go in, requests to multicast and outcomes come out. A request is done when
+//! Packets and times go in, requests to send and outcomes come out. A request is done when
 //! a superquorum of replicas agrees on (view, slot, hash, result) in one view, or when one of
 //! them says that it is committed (NSDI'15, section 4.2).
 
 mod backoff;
+mod rotation;
 mod votes;
+
+pub use rotation::Rotation;
 
 use backoff::Backoff;
 use replica::Quorum;
@@ -17,7 +20,7 @@ use wire::{ClientId, HostAddress, RequestNumber, Tick};
 /// How replies make a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreement {
-    /// One committed reply: unreplicated servers.
+    /// One committed reply: protocols that answer only what is committed, unreplicated servers.
     Committed,
     /// A superquorum of equal speculative replies, or one committed reply.
     Speculative(Quorum),
@@ -55,7 +58,7 @@ pub struct Divergence {
 pub enum Step {
     /// Nothing.
     Wait,
-    /// Multicast the request again; see [`ClientCore::request`].
+    /// Send the request again; see [`ClientCore::request`].
     Send,
     /// The request is done.
     Done(Answer),
@@ -108,7 +111,14 @@ impl ClientCore {
         self.outstanding.is_some()
     }
 
-    /// Begins a request; the caller then multicasts [`request`](Self::request). Panics if one is
+    /// How often the outstanding request has been begun or timed out, from 1; 0 if there is none.
+    pub fn tries(&self) -> u32 {
+        self.outstanding
+            .as_ref()
+            .map_or(0, |outstanding| outstanding.tries)
+    }
+
+    /// Begins a request; the caller then sends [`request`](Self::request). Panics if one is
     /// outstanding.
     pub fn begin(&mut self, now: Tick, operation: Box<[u8]>) -> RequestNumber {
         assert!(
@@ -127,7 +137,8 @@ impl ClientCore {
         self.number
     }
 
-    /// The message to multicast, if a request is outstanding.
+    /// The message to send, to the group or to the member whose turn it is, if a request is
+    /// outstanding.
     pub fn request(&self) -> Option<Request<'_>> {
         let outstanding = self.outstanding.as_ref()?;
         Some(Request {

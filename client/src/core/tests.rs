@@ -104,14 +104,18 @@ fn reconciliation_is_asked_for_once_as_soon_as_no_match_is_possible() {
 #[test]
 fn a_timeout_asks_again_the_next_for_a_commit_and_each_waits_longer() {
     let mut client = client(3);
+    assert_eq!(client.tries(), 1);
     let first = client.deadline().unwrap();
     assert_eq!(client.on_deadline(Tick(first.0 - 1)), Step::Wait);
     assert_eq!(client.on_deadline(first), Step::Send);
     assert_eq!(client.request().unwrap().wants, Wants::Reply);
+    assert_eq!(client.tries(), 2);
     let second = client.deadline().unwrap();
     assert!(second.since(first) > first.0);
     assert_eq!(client.on_deadline(second), Step::Send);
     assert_eq!(client.request().unwrap().wants, Wants::Commit);
+    client.abandon();
+    assert_eq!(client.tries(), 0);
 }
 
 #[test]

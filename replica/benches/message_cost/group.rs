@@ -10,7 +10,7 @@ use replica::spec_paxos::{Config, SpecPaxos, Timings};
 use wire::message::{Message, Request, Wants};
 use wire::{
     ClientId, EpochNumber, GroupId, HostAddress, Kind, ReplicaId, RequestNumber, RoundNumber,
-    Sender, SequenceNumber, StampHeader, Tick,
+    Sender, SequenceNumber, StampHeader, Tick, group_address,
 };
 
 use super::fabric::Fabric;
@@ -41,6 +41,7 @@ pub(crate) fn replicas(
 ) -> Result<Vec<Replica>, NodeError> {
     let group = Group {
         id: GROUP,
+        address: group_address(GROUP).expect("the group's number is small"),
         members: members.to_vec(),
     };
     let quorum = Quorum::of(REPLICAS)?;

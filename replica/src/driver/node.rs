@@ -25,6 +25,8 @@ const COMMANDS: usize = 16;
 pub struct Group {
     /// The group's number.
     pub id: GroupId,
+    /// The address that stands for all of them: the root copies what is sent there.
+    pub address: HostAddress,
     /// Where each replica listens, by index.
     pub members: Vec<HostAddress>,
 }
@@ -204,7 +206,8 @@ impl<P: Protocol + Send> ReplicaNode<P> {
             return Ok(());
         }
         let sender = Sender::Member(self.me);
-        let header = StampHeader::unstamped(Kind::Protocol, sender, self.group.id).to_bytes();
+        let header_of = |kind| StampHeader::unstamped(kind, sender, self.group.id).to_bytes();
+        let header = header_of(Kind::Protocol);
         for effect in self.effects.iter() {
             match effect {
                 Effect::Send { to, message } => {
@@ -213,6 +216,11 @@ impl<P: Protocol + Send> ReplicaNode<P> {
                     };
                     datagram(&mut self.payload, &header, self.effects.bytes(message));
                     self.endpoint.send(*address, &self.payload);
+                }
+                Effect::Multicast { message } => {
+                    let header = header_of(Kind::RoundPacket);
+                    datagram(&mut self.payload, &header, self.effects.bytes(message));
+                    self.endpoint.send(self.group.address, &self.payload);
                 }
                 Effect::Reply { to, message } => {
                     datagram(&mut self.payload, &header, self.effects.bytes(message));

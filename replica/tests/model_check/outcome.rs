@@ -60,6 +60,7 @@ fn handle(seat: &Seat, event: Event<'_>) -> Handled {
                 }
                 sent.push(envelope);
             }
+            Effect::Multicast { .. } => return Err("a replica multicasts: none may".to_owned()),
             Effect::Reply { message, .. } => {
                 let bytes = effects.bytes(message);
                 let message = Message::parse(bytes).map_err(|error| error.to_string())?;

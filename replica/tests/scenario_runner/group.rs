@@ -167,6 +167,9 @@ impl Group {
                     let bytes = self.effects.bytes(message);
                     self.network.send(replica, *to, bytes, true);
                 }
+                Effect::Multicast { .. } => {
+                    return Err(format!("replica {replica} multicasts: no replica may"));
+                }
                 Effect::Reply { message, .. } => {
                     let parsed = Message::parse(self.effects.bytes(message));
                     let Ok(Message::Reply(reply)) = parsed else {

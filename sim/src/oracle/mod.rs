@@ -10,7 +10,7 @@ use crate::kv::{decode, encode};
 use crate::linearizability::kv::{KvOperation, KvOutcome};
 use crate::schedule::beats;
 use crate::settings::Settings;
-use client::core::{Answer, ClientCore, Path, Step};
+use client::core::{Answer, ClientCore, Path, Rotation, Step};
 use wire::message::{Message, Reply};
 use wire::{ClientId, HostAddress, Tick};
 use workload::Workload;
@@ -47,6 +47,8 @@ impl Tally {
 #[derive(Debug)]
 struct OracleClient {
     core: ClientCore,
+    /// Whom it asks, if not the group.
+    rotation: Option<Rotation>,
     workload: Workload,
     call: Option<(CallId, KvOperation)>,
     generation: u64,
@@ -58,7 +60,7 @@ struct OracleClient {
 pub enum Then {
     /// Waits.
     Nothing,
-    /// Multicasts its request.
+    /// Sends its request.
     Send,
     /// Was answered, and asks again at this time if it has anything left to ask.
     Answered(Tick),
@@ -87,7 +89,10 @@ impl Oracle {
         addresses: impl IntoIterator<Item = HostAddress>,
     ) -> Self {
         let agreement = settings.protocol.agreement(settings.quorum_of(seed));
+        let replicas = settings.replicas_of(seed);
+        let asks_one_member = settings.protocol.asks_one_member();
         let client = |(index, address): (usize, HostAddress)| OracleClient {
+            rotation: asks_one_member.then(|| Rotation::new(replicas, index)),
             core: ClientCore::new(ClientId(FIRST_ID + index as u64), address, agreement),
             workload: Workload::new(seed, index, settings.keys),
             call: None,
@@ -181,13 +186,19 @@ impl Oracle {
         Some(operation)
     }
 
-    /// The message that a client multicasts.
+    /// The message that a client sends.
     pub fn request(&self, index: usize, out: &mut Vec<u8>) -> bool {
         let Some(request) = self.clients[index].core.request() else {
             return false;
         };
         Message::Request(request).emit(out);
         true
+    }
+
+    /// The member that a client sends its request to; `None`: to the group.
+    pub fn member_to_ask(&self, index: usize) -> Option<usize> {
+        let client = &self.clients[index];
+        Some(client.rotation?.member(client.core.tries()))
     }
 
     /// When a client next wants the time, if that has changed since it was last asked; with the
@@ -216,7 +227,11 @@ impl Oracle {
 
     /// A replica answered a client.
     pub fn on_reply(&mut self, now: Tick, index: usize, reply: &Reply<'_>) -> Result<Then, String> {
-        let step = self.clients[index].core.on_reply(now, reply);
+        let client = &mut self.clients[index];
+        let step = client.core.on_reply(now, reply);
+        if let (Some(rotation), Step::Done(_)) = (&mut client.rotation, &step) {
+            rotation.answered(reply.replica);
+        }
         self.after(now, index, step)
     }
 
@@ -253,3 +268,6 @@ impl Oracle {
         Ok(Then::Answered(again))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,11 +6,13 @@ use crate::mutant::Mutant;
 use crate::settings::{ProtocolName, Settings};
 use apps::kv::Kv;
 use replica::history::History;
-use replica::spec_paxos::{Boot, Config, Held, SpecPaxos};
+use replica::rounds::{self, Rounds};
+use replica::spec_paxos::{Config, Held, SpecPaxos};
 use replica::unreplicated::Unreplicated;
-use replica::{Mode, Protocol, Quorum, Status};
+use replica::{Boot, Mode, Protocol, Quorum, Status};
 use wire::{
-    AgreedTime, ClientId, ReplicaId, RequestNumber, SlotNumber, SummaryHash, Tick, ViewNumber,
+    AgreedTime, ClientId, DEFAULT_PAYLOAD_LIMIT, ReplicaId, RequestNumber, STAMP_LEN, SlotNumber,
+    SummaryHash, Tick, ViewNumber,
 };
 
 /// A log entry, for invariants.
@@ -123,6 +125,10 @@ pub(super) fn first_boot(settings: &Settings, birth: Birth) -> Box<dyn Member> {
             let config = spec_paxos_config(settings, &birth);
             Box::new(SpecPaxos::format(config, machine, birth.now))
         }
+        ProtocolName::Rounds => {
+            let config = rounds_config(settings, &birth);
+            Box::new(Rounds::format(config, machine, birth.now))
+        }
         ProtocolName::Unreplicated => {
             let retained = replica::history::DEFAULT_RETAINED_BYTES;
             Box::new(Unreplicated::new(machine, true, retained))
@@ -140,26 +146,37 @@ pub(super) fn restart(settings: &Settings, birth: Birth, boot: Boot) -> Option<B
                 config, machine, birth.now, boot,
             )))
         }
+        ProtocolName::Rounds => {
+            let config = rounds_config(settings, &birth);
+            Some(Box::new(Rounds::restart(config, machine, birth.now, boot)))
+        }
         ProtocolName::Unreplicated => None,
     }
 }
 
 /// Whether [`restart`] gives a replica of this protocol.
 pub fn can_restart(protocol: ProtocolName) -> bool {
-    protocol == ProtocolName::SpecPaxos
+    protocol != ProtocolName::Unreplicated
 }
 
 /// Bounds are small, so that runs of some hundred requests reach them; but not where throughput
 /// is what is looked at.
 fn spec_paxos_config(settings: &Settings, birth: &Birth) -> Config {
     let mut config = Config::new(birth.me, birth.quorum);
-    config.mutant = settings.mutant.and_then(Mutant::of_core);
+    config.mutant = settings.mutant.and_then(Mutant::of_spec_paxos);
     config.gap_awareness = settings.gap_awareness.unwrap_or(true);
     if settings.pauses {
         config.limits.history.retained_bytes = RETAINED_BYTES;
         config.limits.speculative_entries = SPECULATIVE_ENTRIES;
         config.limits.deferred_requests = DEFERRED_REQUESTS;
     }
+    config
+}
+
+fn rounds_config(settings: &Settings, birth: &Birth) -> rounds::Config {
+    let mut config = rounds::Config::new(birth.me, birth.quorum);
+    config.mutant = settings.mutant.and_then(Mutant::of_rounds);
+    config.payload_limit = DEFAULT_PAYLOAD_LIMIT - STAMP_LEN;
     config
 }
 
@@ -185,6 +202,20 @@ fn entry_of(history: &History<Machine>, slot: SlotNumber) -> Option<SeenEntry<'_
         operation: entry.request.operation,
         result: entry.result,
     })
+}
+
+fn bounds_of(history: &History<Machine>) -> Vec<Bounded> {
+    let log = history.log();
+    let held: usize = log
+        .above(log.base())
+        .take_while(|(slot, _)| *slot <= log.last_committed())
+        .map(|(_, entry)| entry.request.operation.len() + entry.result.len())
+        .sum();
+    vec![Bounded {
+        name: "bytes of committed operations and results kept for others",
+        value: held as u64,
+        bound: replica::history::DEFAULT_RETAINED_BYTES as u64,
+    }]
 }
 
 impl Member for SpecPaxos<Machine> {
@@ -217,6 +248,36 @@ impl Member for SpecPaxos<Machine> {
             .into_iter()
             .map(|Held { name, value, bound }| Bounded { name, value, bound })
             .collect()
+    }
+}
+
+impl Member for Rounds<Machine> {
+    fn protocol(&mut self) -> &mut dyn Protocol {
+        self
+    }
+
+    fn core(&self) -> &dyn Protocol {
+        self
+    }
+
+    fn observed(&self) -> Observed {
+        of_status(&self.status(), self.history().log().base())
+    }
+
+    fn hash_at(&self, slot: SlotNumber) -> Option<SummaryHash> {
+        self.history().log().hash_at(slot)
+    }
+
+    fn entry(&self, slot: SlotNumber) -> Option<SeenEntry<'_>> {
+        entry_of(self.history(), slot)
+    }
+
+    fn machine_fault(&self) -> Option<&str> {
+        self.history().machine().fault()
+    }
+
+    fn bounds(&self) -> Vec<Bounded> {
+        bounds_of(self.history())
     }
 }
 

@@ -317,14 +317,14 @@ impl<'b> World<'b> {
         } else {
             self.log.note(self.now, who, "ask", format_args!(""));
         }
-        self.multicast(client);
+        self.send_request(client);
         self.arm_client(client);
     }
 
     fn after_client(&mut self, client: usize, then: Result<Then, String>) {
         match then {
             Ok(Then::Nothing) => {}
-            Ok(Then::Send) => self.multicast(client),
+            Ok(Then::Send) => self.send_request(client),
             Ok(Then::Answered(again)) => self.queue.push(again, Event::ClientAsks { client }),
             Err(seen) => {
                 self.ending = Some(Ending::Unsafe(Violation {

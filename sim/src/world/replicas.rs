@@ -11,7 +11,7 @@ use super::{World, look, replica_id};
 use crate::event_log::Who;
 use crate::invariants::{Sent, Sight, Step};
 use replica::{Effect, Effects, Mode};
-use wire::{Message, StampHeader, Tick};
+use wire::{Kind, Message, StampHeader, Tick, group_address};
 
 /// A core's own check is made after every step up to so many entries in its log, beyond that about
 /// once in so many steps.
@@ -146,13 +146,21 @@ impl World<'_> {
                     self.spring(replica, message);
                     let to = self.layout.hosts[usize::from(to.0)].address;
                     self.sends(replica, message);
-                    let payload = datagram(replica, message);
+                    let payload = datagram(replica, Kind::Protocol, message);
+                    self.send_datagram(at, replica, to, &payload);
+                }
+                Effect::Multicast { message } => {
+                    let message = effects.bytes(message);
+                    self.spring(replica, message);
+                    let to = group_address(GROUP).expect("a small number");
+                    self.sends(replica, message);
+                    let payload = datagram(replica, Kind::RoundPacket, message);
                     self.send_datagram(at, replica, to, &payload);
                 }
                 Effect::Reply { to, message } => {
                     let message = effects.bytes(message);
                     self.sends(replica, message);
-                    let payload = datagram(replica, message);
+                    let payload = datagram(replica, Kind::Protocol, message);
                     self.send_datagram(at, replica, *to, &payload);
                 }
                 Effect::SendBulk { to, message } => {

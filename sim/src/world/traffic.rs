@@ -46,14 +46,17 @@ impl World<'_> {
         })
     }
 
-    /// A client sends its request to the group.
-    pub(super) fn multicast(&mut self, client: usize) {
+    /// A client sends its request to the group, or to the member whose turn it is.
+    pub(super) fn send_request(&mut self, client: usize) {
         let mut payload = std::mem::take(&mut self.payload);
         payload.clear();
         let header = StampHeader::unstamped(Kind::Request, Sender::Outsider, GROUP);
         payload.extend_from_slice(&header.to_bytes());
         if self.oracle.request(client, &mut payload) {
-            let to = group_address(GROUP).expect("a small number");
+            let to = match self.oracle.member_to_ask(client) {
+                Some(member) => self.layout.hosts[member].address,
+                None => group_address(GROUP).expect("a small number"),
+            };
             self.send_datagram(self.now, self.nodes.len() + client, to, &payload);
         }
         self.payload = payload;
@@ -298,9 +301,9 @@ impl World<'_> {
 }
 
 /// A replica's message with its header, as one payload.
-pub(super) fn datagram(replica: usize, message: &[u8]) -> Vec<u8> {
+pub(super) fn datagram(replica: usize, kind: Kind, message: &[u8]) -> Vec<u8> {
     let sender = Sender::Member(super::replica_id(replica));
-    let header = StampHeader::unstamped(Kind::Protocol, sender, GROUP);
+    let header = StampHeader::unstamped(kind, sender, GROUP);
     let mut payload = Vec::with_capacity(STAMP_LEN + message.len());
     payload.extend_from_slice(&header.to_bytes());
     payload.extend_from_slice(message);

@@ -136,6 +136,8 @@ async fn one_client(run: Arc<Run>, index: u64, mut operations: Operations) -> Re
         recorder: Recorder::new(0),
     };
     let take = |left: u64| left.checked_sub(1);
+    // By turns: each client has another member asked first, where members are asked one by one.
+    let client = run.client.preferring(usize::try_from(index).unwrap_or(0));
     while run
         .left
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
@@ -143,7 +145,7 @@ async fn one_client(run: Arc<Run>, index: u64, mut operations: Operations) -> Re
     {
         let operation = model(operations.next_operation(), index, part.calls.len());
         let asked = Clock.now();
-        let answer = run.client.call(encode(&operation)).await;
+        let answer = client.call(encode(&operation)).await;
         let answered = Clock.now();
         let (class, completion) = match answer {
             Ok(answer) => {

@@ -1,0 +1,142 @@
+//! Where a client's requests go: to an address that stands for the whole group, or to one member
+//! at a time.
+
+use crate::core::Rotation;
+use link::LinkError;
+use wire::{HostAddress, ReplicaId};
+
+/// Where requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To an address that stands for all members (239.77.x.y with a root), or to the one server
+    /// of an unreplicated service.
+    Group(HostAddress),
+    /// To one member; with each further try to the next one.
+    Members {
+        /// Where each listens, by index.
+        addresses: Vec<HostAddress>,
+        /// The one that is asked first until another one answers, unless a caller prefers
+        /// another ([`Client::preferring`](crate::Client::preferring)).
+        first: usize,
+    },
+}
+
+/// Whom one request goes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    /// The member that the caller prefers.
+    home: usize,
+    rotation: Rotation,
+}
+
+/// All addresses, and what was learnt of them. The address of a group is like a single member's.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    addresses: Vec<HostAddress>,
+    /// For callers that prefer each of the members: whom they ask now. All of them share it, so
+    /// that what one learns of a crash serves the others.
+    rotations: Vec<Rotation>,
+}
+
+impl Routes {
+    /// Also returns which member is asked first.
+    pub(crate) fn new(target: &Target) -> Result<(Self, usize), LinkError> {
+        let (addresses, first) = match target {
+            Target::Group(address) => (vec![*address], 0),
+            Target::Members { addresses, first } => (addresses.clone(), *first),
+        };
+        let members = addresses.len();
+        if first >= members {
+            return Err(LinkError::Setting {
+                what: "the member that a client asks first",
+                value: format!("{first} of {members}"),
+                valid: "0 up to one less than there are members",
+            });
+        }
+        let rotations = (0..members).map(|home| Rotation::new(members, home));
+        let rotations = rotations.collect();
+        let routes = Self {
+            addresses,
+            rotations,
+        };
+        Ok((routes, first))
+    }
+
+    /// The way of a request whose caller prefers this member (counted round).
+    pub(crate) fn route(&self, prefers: usize) -> Route {
+        let home = prefers % self.rotations.len();
+        Route {
+            home,
+            rotation: self.rotations[home],
+        }
+    }
+
+    /// Where this try of a request goes, counted from 1.
+    pub(crate) fn address(&self, route: Route, tries: u32) -> HostAddress {
+        self.addresses[route.rotation.member(tries)]
+    }
+
+    /// A request on this way was answered.
+    pub(crate) fn answered(&mut self, route: Route, by: ReplicaId) {
+        self.rotations[route.home].answered(by);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> HostAddress {
+        HostAddress {
+            ip: [10, 0, 0, last],
+            port: 9770,
+        }
+    }
+
+    fn members(first: usize) -> Target {
+        Target::Members {
+            addresses: (0..3).map(address).collect(),
+            first,
+        }
+    }
+
+    #[test]
+    fn a_group_is_asked_with_every_try_whoever_answers() {
+        let (mut routes, first) = Routes::new(&Target::Group(address(9))).unwrap();
+        for prefers in [first, 1, 7] {
+            let route = routes.route(prefers);
+            routes.answered(route, ReplicaId(2));
+            assert_eq!(routes.address(route, 1), address(9));
+            assert_eq!(routes.address(routes.route(prefers), 2), address(9));
+        }
+    }
+
+    #[test]
+    fn what_one_caller_learns_of_a_crash_serves_those_who_prefer_the_same_member() {
+        let (mut routes, first) = Routes::new(&members(1)).unwrap();
+        let (here, other) = (routes.route(first), routes.route(2));
+        assert_eq!(routes.address(here, 1), address(1));
+        assert_eq!(routes.address(here, 2), address(2));
+        routes.answered(here, ReplicaId(2));
+        assert_eq!(routes.address(routes.route(first), 1), address(2));
+        // A request under way goes on round from where it began: it reaches everybody in turn.
+        assert_eq!(routes.address(here, 3), address(0));
+        assert_eq!(routes.address(other, 1), address(2));
+        assert_eq!(routes.address(routes.route(0), 1), address(0));
+    }
+
+    #[test]
+    fn a_first_member_that_there_is_not_is_refused() {
+        let error = |target| Routes::new(&target).unwrap_err().to_string();
+        assert_eq!(
+            error(members(3)),
+            "the member that a client asks first is 3 of 3, valid are 0 up to one less than there \
+             are members"
+        );
+        let nobody = Target::Members {
+            addresses: Vec::new(),
+            first: 0,
+        };
+        assert!(error(nobody).contains("0 of 0"));
+    }
+}
