@@ -550,8 +550,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let plan = |doors, resp_port| {
             Deployment::plan(&Options {
-                doors,
                 resp_port,
+                doors,
                 ..options(Fabric::Tunnel, 3, folder.path())
             })
         };

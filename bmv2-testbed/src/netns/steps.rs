@@ -119,7 +119,7 @@ fn add_host_settings(steps: &mut Vec<Step>, namespace: &str) {
         steps.push(setting(
             namespace,
             &format!("ipv4/conf/{scope}/accept_local"),
-            "0",
+            "1",
         ));
     }
 }
@@ -189,7 +189,7 @@ fn add_interface_settings(steps: &mut Vec<Step>, link: &Link) {
         ));
     }
     let accept_local = format!("ipv4/conf/{host_interface}/accept_local");
-    steps.push(setting(host_namespace, &accept_local, "0"));
+    steps.push(setting(host_namespace, &accept_local, "1"));
 }
 
 /// Address, up, and the route that lets a program send to a group without naming an interface.
