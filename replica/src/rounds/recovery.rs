@@ -95,8 +95,10 @@ impl<S: StateMachine> Rounds<S> {
             return;
         }
         let wanted = self.next_epoch().max(above.next_attempt());
+        // A wish that is not repeated any more was for something that has passed.
         let own = self.wishes.of(self.config.me);
-        if self.mode == Mode::Normal && own <= self.installed.max(above) {
+        let is_wanted = own > self.installed.max(above) && self.timers.is_armed(Timer::Resend);
+        if self.mode == Mode::Normal && !is_wanted {
             self.want(now, wanted, out);
         }
     }

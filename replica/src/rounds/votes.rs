@@ -21,6 +21,8 @@ struct Said {
     agrees: Position,
     /// The same for what it has seen locked.
     agrees_locked: Position,
+    /// The same for what it knows to be decided.
+    agrees_decided: Position,
 }
 
 /// One entry a member.
@@ -67,6 +69,7 @@ impl Votes {
         for said in &mut self.said {
             said.agrees = said.agrees.min(kept);
             said.agrees_locked = said.agrees_locked.min(kept);
+            said.agrees_decided = said.agrees_decided.min(kept);
             said.count(chain, self.mutant);
         }
     }
@@ -113,15 +116,8 @@ impl Votes {
 
     /// The longest prefix of the own chain that some member knows to be decided.
     pub(super) fn known_decided(&self) -> Position {
-        let decided = |said: &Said| {
-            let agrees = said.agrees.max(said.agrees_locked);
-            (said.committed <= agrees).then_some(said.committed)
-        };
-        self.said
-            .iter()
-            .filter_map(decided)
-            .max()
-            .unwrap_or_default()
+        let decided = self.said.iter().map(|said| said.agrees_decided);
+        decided.max().unwrap_or_default()
     }
 
     /// Up to where a member said that the log is decided.
@@ -154,11 +150,22 @@ impl Said {
                 .agrees
                 .max(self.acknowledged.position.min(chain.head()));
         }
-        if chain.begins_with(&self.acknowledged) == Some(true) {
-            self.agrees = self.agrees.max(self.acknowledged.position);
+        let (acknowledged, locked) = (self.acknowledged, self.locked);
+        if chain.begins_with(&acknowledged) == Some(true) {
+            self.agrees = self.agrees.max(acknowledged.position);
+            self.count_decided(acknowledged.position);
         }
-        if chain.begins_with(&self.locked) == Some(true) {
-            self.agrees_locked = self.agrees_locked.max(self.locked.position);
+        if chain.begins_with(&locked) == Some(true) {
+            self.agrees_locked = self.agrees_locked.max(locked.position);
+            self.count_decided(locked.position);
+        }
+    }
+
+    /// The member's log is this replica's up to `agrees`, as it is now: what it voted for before
+    /// it adopted another log tells nothing of what it knows to be decided.
+    fn count_decided(&mut self, agrees: Position) {
+        if self.committed <= agrees {
+            self.agrees_decided = self.agrees_decided.max(self.committed);
         }
     }
 }
@@ -244,5 +251,26 @@ mod tests {
         votes.hear(&packet(1, 2, at(&chain, 3), Frontier::default()), &chain);
         votes.hear(&packet(1, 1, at(&chain, 1), Frontier::default()), &chain);
         assert_eq!(votes.acknowledged_by(3, ME, Position(3), 2), Position(3));
+    }
+
+    /// A member that had voted like this replica and then adopted another log knows that one to
+    /// be decided, not this one.
+    #[test]
+    fn what_is_decided_in_another_log_is_not_decided_here() {
+        let chain = chain_of(5);
+        let mut votes = Votes::default();
+        votes.hear(&packet(1, 1, at(&chain, 5), at(&chain, 1)), &chain);
+        let other = Frontier {
+            position: Position(4),
+            digest: SummaryHash([7; 32]),
+        };
+        let mut adopted = packet(1, 2, other, other);
+        adopted.committed = Position(3);
+        votes.hear(&adopted, &chain);
+        assert_eq!(votes.known_decided(), Position::ZERO);
+        let mut same = packet(2, 1, at(&chain, 4), at(&chain, 3));
+        same.committed = Position(2);
+        votes.hear(&same, &chain);
+        assert_eq!(votes.known_decided(), Position(2));
     }
 }
