@@ -158,6 +158,7 @@ impl<S: StateMachine> Rounds<S> {
                 self.agreement.lacks_log_of = Some(chosen[index].replica);
                 self.want_positions(now);
             }
+            Merged::Overtaken => {}
             Merged::Values(values) => {
                 let mut storage = Vec::new();
                 let start = StartEpoch {

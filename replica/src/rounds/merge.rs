@@ -67,6 +67,9 @@ pub(super) enum Merged {
     Values(Vec<Option<Stored>>),
     /// The log of this reporter is needed first: it has decided more than the coordinator.
     Lacking(usize),
+    /// The coordinator has learnt since of decisions that nobody here can have reported: a later
+    /// epoch has begun.
+    Overtaken,
 }
 
 /// Merges f+1 reports for a coordinator that has executed up to `committed`.
@@ -105,9 +108,9 @@ pub(super) fn merge(
         Some(Mutant::MergeOneVote) => 1,
         _ => quorum.merge_votes().min(kept.len()),
     };
-    let mut at = longest
-        .footing(committed)
-        .expect("every log of the newest epoch holds what is decided");
+    let Some(mut at) = longest.footing(committed) else {
+        return Merged::Overtaken;
+    };
     let mut values = Vec::new();
     let locked = if mutant == Some(Mutant::MergeForgetsLock) {
         committed

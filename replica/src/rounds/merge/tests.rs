@@ -58,6 +58,7 @@ fn merged_above(committed: u64, n: usize, reports: &[Reported]) -> Result<String
     match merge(&reports, Position(committed), quorum, None) {
         Merged::Values(values) => Ok(values.iter().map(letter).collect()),
         Merged::Lacking(index) => Err(index),
+        Merged::Overtaken => Err(usize::MAX),
     }
 }
 
@@ -170,4 +171,11 @@ fn a_coordinator_that_has_decided_less_than_the_longest_lock_needs_that_log_firs
 fn a_coordinator_that_has_decided_more_goes_on_from_there() {
     let reports = [report("abcd", 1, 2, 1), report("abcd", 3, 3, 1)];
     assert_eq!(merged_above(3, 3, &reports), Ok("d".into()));
+}
+
+/// Reports may have waited while the coordinator learnt what a later epoch has decided.
+#[test]
+fn reports_that_know_less_than_is_decided_start_nothing() {
+    let reports = [report("ab", 0, 1, 1), report("ab", 0, 0, 1)];
+    assert_eq!(merged_above(3, 3, &reports), Err(usize::MAX));
 }
