@@ -19,8 +19,9 @@ impl<S: StateMachine> Rounds<S> {
         self.advance_lock();
         self.advance_commit(now, out);
         if self.votes.contradiction(self.n(), &self.chain).is_some() {
-            self.timers.arm_by(Timer::Fetch, now);
+            self.want_positions(now);
         }
+        self.arm_stall(now);
         self.hurry_beat(now);
     }
 
