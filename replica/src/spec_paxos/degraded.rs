@@ -106,7 +106,8 @@ impl<S: StateMachine> SpecPaxos<S> {
                 self.counters.resent += 1;
                 self.reply_to(request.client, request.reply_to, out);
             }
-            Freshness::New if !self.is_leader() => {}
+            // The next view's leader may not have got it. If this one has, it is soon let go.
+            Freshness::New if !self.is_leader() => self.defer(request.to_stored()),
             Freshness::New if self.may_append() => {
                 let slot = self.history.append(self.view, request);
                 self.counters.executed += 1;
@@ -238,6 +239,10 @@ impl<S: StateMachine> SpecPaxos<S> {
             self.history.append(self.view, request.as_ref());
             self.counters.executed += 1;
         }
+        let history = &self.history;
+        self.deferred.executed(rest.len(), |request| {
+            history.freshness(request.client, request.number) == Freshness::New
+        });
         true
     }
 
