@@ -6,15 +6,15 @@
 //! was committed; merging by votes would be wrong here. The mode belongs to the view, is fixed
 //! by its START-VIEW and reported with it.
 
-use super::SpecPaxos;
 use super::timers::Timer;
+use super::{SpecPaxos, replica_at};
 use crate::client_table::Freshness;
 use crate::history::{RequestRef, StoredRequest};
 use crate::quorum::MAX_REPLICAS;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
 use wire::message::{Entries, Message, Prepare, SyncReply};
-use wire::{SlotNumber, SummaryHash, Tick};
+use wire::{ReplicaId, SlotNumber, SummaryHash, Tick};
 
 /// View changes in a row after which nothing was committed by a superquorum, before the group
 /// does without one.
@@ -23,6 +23,10 @@ const FRUITLESS_MAX: u32 = 3;
 const LASTING: u64 = 1_024;
 /// The wait before a return to speculation doubles at most this often.
 const DOUBLINGS_MAX: u32 = 6;
+
+/// PREPAREs that are sent again to a replica which was not in the view when they were sent. If
+/// they do not suffice it fetches the rest.
+const AGAIN_MAX: usize = 16;
 
 /// The leader's side of a degraded view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -85,7 +89,7 @@ impl<S: StateMachine> SpecPaxos<S> {
     pub(super) fn on_return_due(&mut self, now: Tick, out: &mut Effects) {
         let committed = self.history.log().last_committed();
         let caught_up = |index: &usize| {
-            let replica = super::replica_at(*index);
+            let replica = replica_at(*index);
             replica == self.config.me
                 || (!self.peers.is_suspected(replica) && self.ordering.held[*index] >= committed)
         };
@@ -150,37 +154,63 @@ impl<S: StateMachine> SpecPaxos<S> {
     /// Leader: sends everything that was not sent, a packet at a time.
     fn prepare(&mut self, out: &mut Effects) {
         let last = self.history.log().last();
-        let mut storage = Vec::new();
         while self.ordering.sent < last {
-            let log = self.history.log();
-            let base = self.ordering.sent;
-            let mut bytes = 0;
-            let count = log
-                .above(base)
-                .take_while(|(_, entry)| {
-                    let first = bytes == 0;
-                    bytes += entry_bytes(entry.request);
-                    first || bytes <= Prepare::ENTRIES_MAX
-                })
-                .count();
-            let entries = log
-                .above(base)
-                .take(count)
-                .map(|(_, entry)| entry.request.as_entry(entry.view, entry.hash));
-            let prepare = Message::Prepare(Prepare {
-                view: self.view,
-                base,
-                base_hash: log.hash_at(base).expect("what is not sent is held"),
-                committed: log.last_committed(),
-                entries: Entries::encode(entries, &mut storage),
-            });
-            for replica in (0..self.n()).map(super::replica_at) {
-                if replica != self.config.me {
-                    out.send(replica, &prepare);
-                }
-            }
-            self.ordering.sent = SlotNumber(base.0 + count as u64);
+            let others = (0..self.n()).map(replica_at);
+            let others = others.filter(|replica| *replica != self.config.me);
+            self.ordering.sent = self.send_prepare(self.ordering.sent, last, others, out);
         }
+    }
+
+    /// Leader: who was not in the view when the first PREPAREs were sent has ignored them.
+    pub(super) fn prepare_again(&mut self, to: ReplicaId, out: &mut Effects) {
+        let held = self.ordering.held[usize::from(to.0)];
+        let mut base = held.max(self.view_start);
+        if base >= self.history.log().base() {
+            for _ in 0..AGAIN_MAX {
+                if base >= self.ordering.sent {
+                    break;
+                }
+                base = self.send_prepare(base, self.ordering.sent, [to].into_iter(), out);
+            }
+        }
+        self.prepare_if_due(out);
+    }
+
+    /// Leader: sends one PREPARE with entries above `base`, at most up to `end` and not more than
+    /// a packet holds; returns up to where it got.
+    fn send_prepare(
+        &self,
+        base: SlotNumber,
+        end: SlotNumber,
+        receivers: impl Iterator<Item = ReplicaId>,
+        out: &mut Effects,
+    ) -> SlotNumber {
+        let log = self.history.log();
+        let mut bytes = 0;
+        let count = log
+            .above(base)
+            .take_while(|(slot, entry)| {
+                let first = bytes == 0;
+                bytes += entry_bytes(entry.request);
+                *slot <= end && (first || bytes <= Prepare::ENTRIES_MAX)
+            })
+            .count();
+        let entries = log
+            .above(base)
+            .take(count)
+            .map(|(_, entry)| entry.request.as_entry(entry.view, entry.hash));
+        let mut storage = Vec::new();
+        let prepare = Message::Prepare(Prepare {
+            view: self.view,
+            base,
+            base_hash: log.hash_at(base).expect("what is not sent is held"),
+            committed: log.last_committed(),
+            entries: Entries::encode(entries, &mut storage),
+        });
+        for replica in receivers {
+            out.send(replica, &prepare);
+        }
+        SlotNumber(base.0 + count as u64)
     }
 
     /// Follower: the leader says what comes next.

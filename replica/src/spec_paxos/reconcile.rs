@@ -368,6 +368,9 @@ impl<S: StateMachine> SpecPaxos<S> {
     pub(super) fn note_in_view(&mut self, now: Tick, replica: ReplicaId, out: &mut Effects) {
         if self.change.in_view.insert(replica) {
             self.commit_start_if_enough(now, out);
+            if self.degraded {
+                self.prepare_again(replica, out);
+            }
         }
     }
 
