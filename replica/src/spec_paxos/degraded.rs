@@ -5,16 +5,19 @@
 //! sent. Every log is a prefix of the leader's, so the longest of any f+1 holds everything that
 //! was committed; merging by votes would be wrong here. The mode belongs to the view, is fixed
 //! by its START-VIEW and reported with it.
+//!
+//! The mode and its leader. What the others do is in `follow`.
 
+use super::ahead::Ahead;
 use super::timers::Timer;
 use super::{SpecPaxos, replica_at};
 use crate::client_table::Freshness;
-use crate::history::{RequestRef, StoredRequest};
+use crate::history::RequestRef;
 use crate::quorum::MAX_REPLICAS;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
 use wire::message::{Entries, Message, Prepare, SyncReply};
-use wire::{ReplicaId, SlotNumber, SummaryHash, Tick};
+use wire::{ReplicaId, SlotNumber, Tick};
 
 /// View changes in a row after which nothing was committed by a superquorum, before the group
 /// does without one.
@@ -28,15 +31,17 @@ const DOUBLINGS_MAX: u32 = 6;
 /// they do not suffice it fetches the rest.
 const AGAIN_MAX: usize = 16;
 
-/// The leader's side of a degraded view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// What a degraded view needs beyond the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Ordering {
-    /// Everything up to here was sent to the others.
+    /// Leader: everything up to here was sent to the others.
     sent: SlotNumber,
-    /// Per replica: up to where it has the log.
+    /// Leader, per replica: up to where it has the log.
     held: [SlotNumber; MAX_REPLICAS],
-    /// Follower: what it has asked the leader for.
-    fetching: SlotNumber,
+    /// Follower: up to where it has asked the leader for the log.
+    pub(super) fetching: SlotNumber,
+    /// Follower: what was ordered behind what it asked for.
+    pub(super) ahead: Ahead,
 }
 
 impl<S: StateMachine> SpecPaxos<S> {
@@ -211,110 +216,6 @@ impl<S: StateMachine> SpecPaxos<S> {
             out.send(replica, &prepare);
         }
         SlotNumber(base.0 + count as u64)
-    }
-
-    /// Follower: the leader says what comes next.
-    pub(super) fn on_prepare(&mut self, now: Tick, message: &Prepare<'_>, out: &mut Effects) {
-        let leader = self.leader_of(message.view);
-        if leader == self.config.me {
-            self.counters.rejected += 1;
-            return;
-        }
-        self.hear(leader, now);
-        if message.view > self.view {
-            self.change_view(now, message.view, true, out);
-        } else if message.view == self.view && self.is_following_an_order() {
-            self.hear_leader(now);
-            let entries = super::install::owned(&message.entries);
-            let end = SlotNumber(message.base.0 + entries.len() as u64);
-            if message.base > self.history.log().last() {
-                self.fetch_ordered(now, end, out);
-            } else if self.append_ordered(message.base, message.base_hash, &entries) {
-                self.commit_ordered(message.committed);
-                self.acknowledge(out);
-            }
-        }
-    }
-
-    pub(super) fn is_following_an_order(&self) -> bool {
-        self.mode == crate::Mode::Normal && self.degraded && !self.is_leader()
-    }
-
-    /// Follower: appends what it does not have; returns whether it has all of it now.
-    pub(super) fn append_ordered(
-        &mut self,
-        base: SlotNumber,
-        base_hash: SummaryHash,
-        entries: &[(SummaryHash, StoredRequest)],
-    ) -> bool {
-        let last = self.history.log().last();
-        let known = usize::try_from(last.0 - base.0).unwrap_or(usize::MAX);
-        let (before, rest) = match known.checked_sub(1) {
-            None => (base_hash, entries),
-            Some(newest) => match entries.get(newest) {
-                None => return true,
-                Some((hash, _)) => (*hash, &entries[known..]),
-            },
-        };
-        let log = self.history.log();
-        if log.last_hash() != before {
-            self.counters.rejected += 1;
-            return false;
-        }
-        if !self.chain_holds(last, rest) {
-            self.counters.rejected += 1;
-            return false;
-        }
-        for (_, request) in rest {
-            self.history.append(self.view, request.as_ref());
-            self.counters.executed += 1;
-        }
-        let history = &self.history;
-        self.deferred.executed(rest.len(), |request| {
-            history.freshness(request.client, request.number) == Freshness::New
-        });
-        true
-    }
-
-    pub(super) fn commit_ordered(&mut self, committed: SlotNumber) {
-        let log = self.history.log();
-        let slot = committed.min(log.last());
-        if slot > log.last_committed() {
-            self.history.commit(slot);
-        }
-    }
-
-    /// Follower: tells the leader up to where it has the log.
-    pub(super) fn acknowledge(&self, out: &mut Effects) {
-        let log = self.history.log();
-        let reply = SyncReply {
-            view: self.view,
-            replica: self.config.me,
-            slot: log.last(),
-            reached: log.last(),
-            hash: log.last_hash(),
-        };
-        out.send(self.leader_of(self.view), &Message::SyncReply(reply));
-    }
-
-    /// Follower: something on the way was lost; asks for everything up to `to`, once.
-    pub(super) fn fetch_ordered(&mut self, now: Tick, to: SlotNumber, out: &mut Effects) {
-        if self.ordering.fetching >= to && self.timers.is_armed(Timer::FetchCommitted) {
-            return;
-        }
-        self.ordering.fetching = to;
-        let again = now.plus_us(self.config.timings.resend_us);
-        self.timers.arm(Timer::FetchCommitted, again);
-        self.fetch_log(self.leader_of(self.view), to, out);
-    }
-
-    /// Follower: what was asked for has not come.
-    pub(super) fn fetch_ordered_again(&mut self, now: Tick, out: &mut Effects) {
-        if self.ordering.fetching > self.history.log().last() {
-            let again = now.plus_us(self.config.timings.resend_us);
-            self.timers.arm(Timer::FetchCommitted, again);
-            self.fetch_log(self.leader_of(self.view), self.ordering.fetching, out);
-        }
     }
 
     /// Leader: a replica has the log up to `reply.reached`.

@@ -35,7 +35,7 @@ fn synchronization_with_gap_awareness() {
 #[test]
 fn silent_leader() {
     let bounds = Bounds::firing(const { &[anywhere(Timer::LeaderSilent, 1)] });
-    holds("silent leader", bounds, 817_601, WITH_A_DEGRADED_COMMIT);
+    holds("silent leader", bounds, 741_321, WITH_A_DEGRADED_COMMIT);
 }
 
 /// The same, and any replica crashes.
