@@ -1,4 +1,4 @@
-//! Requests that came while a replica may not execute.
+//! Requests that came while a replica may not execute, or may not order.
 
 use super::config::Limits;
 use crate::history::StoredRequest;
@@ -10,6 +10,8 @@ use alloc::vec::Vec;
 pub(super) struct Deferred {
     requests: VecDeque<StoredRequest>,
     bytes: usize,
+    /// Requests that others ordered since the queue was last looked through.
+    executed: usize,
 }
 
 impl Deferred {
@@ -28,9 +30,23 @@ impl Deferred {
         dropped
     }
 
+    /// So many requests were executed that somebody else had ordered; keeps only those that are
+    /// still `new`. Looks through the queue when as many were executed as are in it, so that a
+    /// request costs the same however many wait.
+    pub(super) fn executed(&mut self, count: usize, new: impl Fn(&StoredRequest) -> bool) {
+        self.executed += count;
+        if self.executed < self.requests.len() {
+            return;
+        }
+        self.executed = 0;
+        self.requests.retain(new);
+        let operations = self.requests.iter().map(|request| &request.operation);
+        self.bytes = operations.map(|operation| operation.len()).sum();
+    }
+
     /// Everything, in the root's order.
     pub(super) fn take(&mut self) -> Vec<StoredRequest> {
-        self.bytes = 0;
+        (self.bytes, self.executed) = (0, 0);
         let mut requests: Vec<_> = core::mem::take(&mut self.requests).into();
         requests.sort_by_key(|request| request.origin);
         requests
@@ -44,5 +60,39 @@ impl Deferred {
     pub(super) fn check(&self, limits: &Limits) {
         assert!(self.requests.len() <= limits.deferred_requests);
         assert!(self.bytes <= limits.deferred_bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Origin;
+    use alloc::vec;
+    use wire::{ClientId, HostAddress, RequestNumber};
+
+    fn request(number: u64) -> StoredRequest {
+        StoredRequest {
+            origin: Origin::default(),
+            client: ClientId(7),
+            number: RequestNumber(number),
+            reply_to: HostAddress::default(),
+            operation: vec![0; 10].into(),
+        }
+    }
+
+    #[test]
+    fn what_others_ordered_is_let_go_after_as_many_as_wait() {
+        let limits = Limits::default();
+        let mut deferred = Deferred::default();
+        for number in 1..=4 {
+            assert_eq!(deferred.push(&limits, request(number)), 0);
+        }
+        let new = |request: &StoredRequest| request.number > RequestNumber(3);
+        deferred.executed(3, new);
+        assert_eq!(deferred.held(), (4, 40));
+        deferred.executed(1, new);
+        assert_eq!(deferred.held(), (1, 10));
+        deferred.executed(1, |_| false);
+        assert_eq!(deferred.held(), (0, 0));
     }
 }

@@ -5,16 +5,19 @@
 //! sent. Every log is a prefix of the leader's, so the longest of any f+1 holds everything that
 //! was committed; merging by votes would be wrong here. The mode belongs to the view, is fixed
 //! by its START-VIEW and reported with it.
+//!
+//! The mode and its leader. What the others do is in `follow`.
 
-use super::SpecPaxos;
+use super::ahead::Ahead;
 use super::timers::Timer;
+use super::{SpecPaxos, replica_at};
 use crate::client_table::Freshness;
-use crate::history::{RequestRef, StoredRequest};
+use crate::history::RequestRef;
 use crate::quorum::MAX_REPLICAS;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
 use wire::message::{Entries, Message, Prepare, SyncReply};
-use wire::{SlotNumber, SummaryHash, Tick};
+use wire::{ReplicaId, SlotNumber, Tick};
 
 /// View changes in a row after which nothing was committed by a superquorum, before the group
 /// does without one.
@@ -24,15 +27,21 @@ const LASTING: u64 = 1_024;
 /// The wait before a return to speculation doubles at most this often.
 const DOUBLINGS_MAX: u32 = 6;
 
-/// The leader's side of a degraded view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// PREPAREs that are sent again to a replica which was not in the view when they were sent. If
+/// they do not suffice it fetches the rest.
+const AGAIN_MAX: usize = 16;
+
+/// What a degraded view needs beyond the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Ordering {
-    /// Everything up to here was sent to the others.
+    /// Leader: everything up to here was sent to the others.
     sent: SlotNumber,
-    /// Per replica: up to where it has the log.
+    /// Leader, per replica: up to where it has the log.
     held: [SlotNumber; MAX_REPLICAS],
-    /// Follower: what it has asked the leader for.
-    fetching: SlotNumber,
+    /// Follower: up to where it has asked the leader for the log.
+    pub(super) fetching: SlotNumber,
+    /// Follower: what was ordered behind what it asked for.
+    pub(super) ahead: Ahead,
 }
 
 impl<S: StateMachine> SpecPaxos<S> {
@@ -85,7 +94,7 @@ impl<S: StateMachine> SpecPaxos<S> {
     pub(super) fn on_return_due(&mut self, now: Tick, out: &mut Effects) {
         let committed = self.history.log().last_committed();
         let caught_up = |index: &usize| {
-            let replica = super::replica_at(*index);
+            let replica = replica_at(*index);
             replica == self.config.me
                 || (!self.peers.is_suspected(replica) && self.ordering.held[*index] >= committed)
         };
@@ -106,7 +115,8 @@ impl<S: StateMachine> SpecPaxos<S> {
                 self.counters.resent += 1;
                 self.reply_to(request.client, request.reply_to, out);
             }
-            Freshness::New if !self.is_leader() => {}
+            // The next view's leader may not have got it. If this one has, it is soon let go.
+            Freshness::New if !self.is_leader() => self.defer(request.to_stored()),
             Freshness::New if self.may_append() => {
                 let slot = self.history.append(self.view, request);
                 self.counters.executed += 1;
@@ -149,137 +159,63 @@ impl<S: StateMachine> SpecPaxos<S> {
     /// Leader: sends everything that was not sent, a packet at a time.
     fn prepare(&mut self, out: &mut Effects) {
         let last = self.history.log().last();
-        let mut storage = Vec::new();
         while self.ordering.sent < last {
-            let log = self.history.log();
-            let base = self.ordering.sent;
-            let mut bytes = 0;
-            let count = log
-                .above(base)
-                .take_while(|(_, entry)| {
-                    let first = bytes == 0;
-                    bytes += entry_bytes(entry.request);
-                    first || bytes <= Prepare::ENTRIES_MAX
-                })
-                .count();
-            let entries = log
-                .above(base)
-                .take(count)
-                .map(|(_, entry)| entry.request.as_entry(entry.view, entry.hash));
-            let prepare = Message::Prepare(Prepare {
-                view: self.view,
-                base,
-                base_hash: log.hash_at(base).expect("what is not sent is held"),
-                committed: log.last_committed(),
-                entries: Entries::encode(entries, &mut storage),
-            });
-            for replica in (0..self.n()).map(super::replica_at) {
-                if replica != self.config.me {
-                    out.send(replica, &prepare);
+            let others = (0..self.n()).map(replica_at);
+            let others = others.filter(|replica| *replica != self.config.me);
+            self.ordering.sent = self.send_prepare(self.ordering.sent, last, others, out);
+        }
+    }
+
+    /// Leader: who was not in the view when the first PREPAREs were sent has ignored them.
+    pub(super) fn prepare_again(&mut self, to: ReplicaId, out: &mut Effects) {
+        let held = self.ordering.held[usize::from(to.0)];
+        let mut base = held.max(self.view_start);
+        if base >= self.history.log().base() {
+            for _ in 0..AGAIN_MAX {
+                if base >= self.ordering.sent {
+                    break;
                 }
-            }
-            self.ordering.sent = SlotNumber(base.0 + count as u64);
-        }
-    }
-
-    /// Follower: the leader says what comes next.
-    pub(super) fn on_prepare(&mut self, now: Tick, message: &Prepare<'_>, out: &mut Effects) {
-        let leader = self.leader_of(message.view);
-        if leader == self.config.me {
-            self.counters.rejected += 1;
-            return;
-        }
-        self.hear(leader, now);
-        if message.view > self.view {
-            self.change_view(now, message.view, true, out);
-        } else if message.view == self.view && self.is_following_an_order() {
-            self.hear_leader(now);
-            let entries = super::install::owned(&message.entries);
-            let end = SlotNumber(message.base.0 + entries.len() as u64);
-            if message.base > self.history.log().last() {
-                self.fetch_ordered(now, end, out);
-            } else if self.append_ordered(message.base, message.base_hash, &entries) {
-                self.commit_ordered(message.committed);
-                self.acknowledge(out);
+                base = self.send_prepare(base, self.ordering.sent, [to].into_iter(), out);
             }
         }
+        self.prepare_if_due(out);
     }
 
-    pub(super) fn is_following_an_order(&self) -> bool {
-        self.mode == crate::Mode::Normal && self.degraded && !self.is_leader()
-    }
-
-    /// Follower: appends what it does not have; returns whether it has all of it now.
-    pub(super) fn append_ordered(
-        &mut self,
+    /// Leader: sends one PREPARE with entries above `base`, at most up to `end` and not more than
+    /// a packet holds; returns up to where it got.
+    fn send_prepare(
+        &self,
         base: SlotNumber,
-        base_hash: SummaryHash,
-        entries: &[(SummaryHash, StoredRequest)],
-    ) -> bool {
-        let last = self.history.log().last();
-        let known = usize::try_from(last.0 - base.0).unwrap_or(usize::MAX);
-        let (before, rest) = match known.checked_sub(1) {
-            None => (base_hash, entries),
-            Some(newest) => match entries.get(newest) {
-                None => return true,
-                Some((hash, _)) => (*hash, &entries[known..]),
-            },
-        };
+        end: SlotNumber,
+        receivers: impl Iterator<Item = ReplicaId>,
+        out: &mut Effects,
+    ) -> SlotNumber {
         let log = self.history.log();
-        if log.last_hash() != before {
-            self.counters.rejected += 1;
-            return false;
-        }
-        if !self.chain_holds(last, rest) {
-            self.counters.rejected += 1;
-            return false;
-        }
-        for (_, request) in rest {
-            self.history.append(self.view, request.as_ref());
-            self.counters.executed += 1;
-        }
-        true
-    }
-
-    pub(super) fn commit_ordered(&mut self, committed: SlotNumber) {
-        let log = self.history.log();
-        let slot = committed.min(log.last());
-        if slot > log.last_committed() {
-            self.history.commit(slot);
-        }
-    }
-
-    /// Follower: tells the leader up to where it has the log.
-    pub(super) fn acknowledge(&self, out: &mut Effects) {
-        let log = self.history.log();
-        let reply = SyncReply {
+        let mut bytes = 0;
+        let count = log
+            .above(base)
+            .take_while(|(slot, entry)| {
+                let first = bytes == 0;
+                bytes += entry_bytes(entry.request);
+                *slot <= end && (first || bytes <= Prepare::ENTRIES_MAX)
+            })
+            .count();
+        let entries = log
+            .above(base)
+            .take(count)
+            .map(|(_, entry)| entry.request.as_entry(entry.view, entry.hash));
+        let mut storage = Vec::new();
+        let prepare = Message::Prepare(Prepare {
             view: self.view,
-            replica: self.config.me,
-            slot: log.last(),
-            reached: log.last(),
-            hash: log.last_hash(),
-        };
-        out.send(self.leader_of(self.view), &Message::SyncReply(reply));
-    }
-
-    /// Follower: something on the way was lost; asks for everything up to `to`, once.
-    pub(super) fn fetch_ordered(&mut self, now: Tick, to: SlotNumber, out: &mut Effects) {
-        if self.ordering.fetching >= to && self.timers.is_armed(Timer::FetchCommitted) {
-            return;
+            base,
+            base_hash: log.hash_at(base).expect("what is not sent is held"),
+            committed: log.last_committed(),
+            entries: Entries::encode(entries, &mut storage),
+        });
+        for replica in receivers {
+            out.send(replica, &prepare);
         }
-        self.ordering.fetching = to;
-        let again = now.plus_us(self.config.timings.resend_us);
-        self.timers.arm(Timer::FetchCommitted, again);
-        self.fetch_log(self.leader_of(self.view), to, out);
-    }
-
-    /// Follower: what was asked for has not come.
-    pub(super) fn fetch_ordered_again(&mut self, now: Tick, out: &mut Effects) {
-        if self.ordering.fetching > self.history.log().last() {
-            let again = now.plus_us(self.config.timings.resend_us);
-            self.timers.arm(Timer::FetchCommitted, again);
-            self.fetch_log(self.leader_of(self.view), self.ordering.fetching, out);
-        }
+        SlotNumber(base.0 + count as u64)
     }
 
     /// Leader: a replica has the log up to `reply.reached`.

@@ -2,7 +2,7 @@
 //! that no bound is passed.
 
 use super::arrivals::{RING, WINDOW};
-use super::{Limits, SpecPaxos};
+use super::{Limits, SpecPaxos, ahead};
 use crate::StateMachine;
 use crate::protocol::Mode;
 use alloc::vec;
@@ -35,6 +35,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         let limits = &self.config.limits;
         let clients = self.history.clients();
         let (deferred, deferred_bytes) = self.deferred.held();
+        let (ahead, ahead_bytes) = self.ordering.ahead.held();
         let (waiting, remembered) = self.arrivals.held();
         let window = usize::try_from(WINDOW).expect("a small number");
         let mut held = vec![
@@ -49,6 +50,12 @@ impl<S: StateMachine> SpecPaxos<S> {
                 "bytes of deferred requests",
                 deferred_bytes,
                 limits.deferred_bytes,
+            ),
+            Held::new("entries ahead of the log", ahead, ahead::ENTRIES_MAX),
+            Held::new(
+                "bytes of entries ahead of the log",
+                ahead_bytes,
+                ahead::BYTES_MAX,
             ),
             Held::new("packets behind a hole", waiting, window),
             Held::new("packets remembered for peers", remembered, RING),

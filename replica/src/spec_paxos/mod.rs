@@ -8,7 +8,8 @@
 //! - [`synchronize`]: the leader turns equal hashes into commits (section 4.3)
 //! - [`reconcile`]: views change (section 4.4); [`merge`]: which log the new view begins with;
 //!   [`install`]: how a replica gets there
-//! - [`degraded`]: the leader orders while no superquorum can be had
+//! - [`degraded`]: the leader orders while no superquorum can be had; [`follow`]: the others do as
+//!   it says, and [`ahead`] keeps what they cannot append yet
 //! - [`recovery`]: a replica that forgot its votes comes back; [`transfer`]: what it lacks
 //! - [`timers`], [`pace`], [`peers`], [`deferred`]: what the phases share; [`held`]: what is kept,
 //!   and its bounds
@@ -18,10 +19,12 @@
 //!
 //! Invariant: the view label of an entry and the reply address decide nothing.
 
+mod ahead;
 mod arrivals;
 mod config;
 mod deferred;
 mod degraded;
+mod follow;
 mod gaps;
 mod held;
 mod install;
@@ -355,6 +358,7 @@ impl<S: StateMachine> Protocol for SpecPaxos<S> {
         self.history.check();
         self.arrivals.check();
         self.deferred.check(&self.config.limits);
+        self.ordering.ahead.check();
         assert!(
             self.last_normal_view <= self.view,
             "installed a view that was not promised"

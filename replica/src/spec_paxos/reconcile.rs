@@ -7,6 +7,7 @@
 //! 4. They install, become normal, say so.
 //! 5. f+1 are in the view: what the view began with is committed. This is the slow path.
 
+use super::degraded::Ordering;
 use super::merge::Report;
 use super::timers::Timer;
 use super::{SpecPaxos, replica_at};
@@ -96,6 +97,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         if self.mode == Mode::Normal {
             self.note_end_of_view();
             self.mode = Mode::Reconciling;
+            self.ordering = Ordering::default();
             self.peers.listen(now);
             self.defer_waiting();
         }
@@ -368,6 +370,9 @@ impl<S: StateMachine> SpecPaxos<S> {
     pub(super) fn note_in_view(&mut self, now: Tick, replica: ReplicaId, out: &mut Effects) {
         if self.change.in_view.insert(replica) {
             self.commit_start_if_enough(now, out);
+            if self.degraded {
+                self.prepare_again(replica, out);
+            }
         }
     }
 

@@ -98,16 +98,11 @@ impl<S: StateMachine> SpecPaxos<S> {
         if message.view != self.view {
             return;
         }
-        let entries = owned(&message.entries);
         if self.is_following_an_order() {
-            if message.base <= self.history.log().last()
-                && self.append_ordered(message.base, message.base_hash, &entries)
-            {
-                self.commit_ordered(message.committed);
-                self.acknowledge(out);
-            }
+            self.on_ordered_log(now, message, out);
             return;
         }
+        let entries = owned(&message.entries);
         let committed = self.history.log().last_committed();
         let (base, entries) = self.above_committed(message.base, entries);
         if base == committed && self.chain_holds(base, &entries) {
@@ -173,6 +168,8 @@ impl<S: StateMachine> SpecPaxos<S> {
     fn after_transfer(&mut self, now: Tick, out: &mut Effects) {
         if let Some(pending) = self.pending_start.take() {
             self.start_or_wait(now, pending, out);
+        } else if self.is_following_an_order() {
+            self.follow_snapshot(now, out);
         } else if self.mode == Mode::Normal && !self.degraded {
             self.after_catching_up(now, out);
         }

@@ -41,7 +41,7 @@ fn two_view_changes() {
     let timers = const { &[anywhere(Timer::LeaderSilent, 2)] };
     let bounds = Bounds::firing(timers).without_late_requests();
     let name = "two view changes, all";
-    holds(name, bounds, 3_879_286, WITH_A_DEGRADED_COMMIT);
+    holds(name, bounds, 4_171_052, WITH_A_DEGRADED_COMMIT);
 }
 
 /// The leader of the second view or that of the third forgets its log at any time.
@@ -57,7 +57,7 @@ const RESTART: Bounds = Bounds {
 
 fn restart_around_a_view_change() {
     let name = "restart around a view change, all";
-    holds(name, RESTART, 1_217_667, WITH_A_RESTART);
+    holds(name, RESTART, 1_351_155, WITH_A_RESTART);
 }
 
 /// The same, and the view that it had promised is forgotten too.
@@ -67,7 +67,7 @@ fn restart_without_disk_around_a_view_change() {
         ..RESTART
     };
     let name = "restart without disk around a view change";
-    holds(name, bounds, 1_279_223, WITH_A_RESTART);
+    holds(name, bounds, 1_412_711, WITH_A_RESTART);
 }
 
 /// Both clients ask again.
@@ -93,7 +93,7 @@ fn synchronization_and_view_change() {
         DEGRADED_COMMITS,
     ];
     let name = "synchronization and a view change";
-    holds(name, bounds, 2_041_482, &seen);
+    holds(name, bounds, 2_052_810, &seen);
 }
 
 /// Packets are put back in order and fetched from peers while a view changes.
@@ -104,5 +104,5 @@ fn gaps_and_view_change() {
         ..Bounds::firing(timers).without_late_requests()
     };
     let name = "gap awareness and a view change";
-    holds(name, bounds, 518_698, WITH_A_DEGRADED_COMMIT);
+    holds(name, bounds, 550_122, WITH_A_DEGRADED_COMMIT);
 }
