@@ -82,7 +82,7 @@ impl<S: StateMachine> Rounds<S> {
         batch.extend_from_slice(proposal.batch.bytes());
         let mine = ReplicaId(proposal.sender) == self.config.me;
         let parsed = Batch::parse(&batch).expect("it was checked");
-        for request in parsed.iter() {
+        for request in &parsed {
             self.execute_request(&request, time, mine, out);
         }
         self.scratch = batch;

@@ -167,7 +167,10 @@ impl<S: StateMachine> Rounds<S> {
                     incarnations: self.incarnations,
                     term_base: self.term_base_of(epoch, values.len()),
                     below: self.chain.footing_at(self.committed).expect("it is held"),
-                    values: Values::encode(values.iter().map(Stored::value_of), &mut storage),
+                    values: Values::encode(
+                        values.iter().map(|value| Stored::value_of(value.as_ref())),
+                        &mut storage,
+                    ),
                 };
                 self.agreement.started = epoch;
                 self.send_start(&start, out);

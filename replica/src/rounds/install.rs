@@ -134,8 +134,7 @@ impl<S: StateMachine> Rounds<S> {
             start.epoch.term == self.installed.term && start.epoch.term == self.arrivals.term();
         while self.chain.head() > end.max(self.committed) {
             let position = self.chain.head();
-            let packet = self.chain.pop().expect("above the decided prefix");
-            if let Some(packet) = packet.filter(|_| same_term) {
+            if let Some(packet) = self.chain.pop().filter(|_| same_term) {
                 let sequence = SequenceNumber(position.0 - self.term_base.0);
                 self.arrivals
                     .hold(sequence, packet, self.config.limits.held);

@@ -50,7 +50,7 @@ impl Reported {
 
     fn value(&self, position: Position) -> Option<Value<'_>> {
         let (content, _) = self.entry(position)?;
-        Some(Stored::value_of(content))
+        Some(Stored::value_of(content.as_ref()))
     }
 
     fn entry(&self, position: Position) -> Option<&(Option<Stored>, Footing)> {

@@ -38,7 +38,7 @@ impl Stored {
     }
 
     /// The value that an owned one is.
-    pub(super) fn value_of(owned: &Option<Self>) -> Value<'_> {
+    pub(super) fn value_of(owned: Option<&Self>) -> Value<'_> {
         match owned {
             None => Value::NoOp,
             Some(stored) => Value::Packet(stored.as_proposal()),
