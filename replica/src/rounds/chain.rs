@@ -205,7 +205,7 @@ pub(super) fn extend(cover: Cover, before: &Footing, value: &Value<'_>) -> Footi
         }
         Value::Packet(proposal) => {
             let mut fixed = [1; 26];
-            fixed[1..9].copy_from_slice(&time.0.to_be_bytes());
+            fixed[1..9].copy_from_slice(&proposal.time.0.to_be_bytes());
             fixed[9] = proposal.sender;
             fixed[10..18].copy_from_slice(&proposal.incarnation.to_be_bytes());
             fixed[18..].copy_from_slice(&proposal.number.to_be_bytes());
@@ -249,6 +249,25 @@ mod tests {
             chain.frontier()
         });
         assert!(ends[0] != ends[1] && ends[1] != ends[2] && ends[0] != ends[2]);
+    }
+
+    /// Else two members could hold different values under one digest: adopting what is decided
+    /// would find another value there, though the digests agree.
+    #[test]
+    fn a_packet_stamped_at_two_times_is_two_values() {
+        let at = |time| {
+            let mut proposal = foreign(AgreedTime(time));
+            proposal.number = 7;
+            Value::Packet(proposal)
+        };
+        let ends = [3, 5].map(|time| {
+            let mut chain = Chain::default();
+            chain.push(&packet(10));
+            chain.push(&at(time));
+            assert_eq!(chain.time(Position(2)), Some(AgreedTime(10)));
+            chain.frontier()
+        });
+        assert_ne!(ends[0], ends[1]);
     }
 
     #[test]

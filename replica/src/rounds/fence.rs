@@ -12,6 +12,7 @@ use super::{Rounds, Timer, replica_at};
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
+use wire::message::Incarnations;
 use wire::message::rounds::{Report, RoundsMessage, StartEpoch, Values};
 use wire::{EpochNumber, Position, ReplicaId, RoundsEpoch, Tick};
 
@@ -19,7 +20,8 @@ use wire::{EpochNumber, Position, ReplicaId, RoundsEpoch, Tick};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Received {
     replica: ReplicaId,
-    life: u64,
+    /// The lives that the reporter knew of, its own among them.
+    lives: Incarnations,
     reported: Reported,
 }
 
@@ -109,7 +111,7 @@ impl<S: StateMachine> Rounds<S> {
     fn add_report(&mut self, report: &Report<'_>) {
         self.agreement.add(Received {
             replica: report.replica,
-            life: report.incarnations.of(report.replica),
+            lives: report.incarnations,
             reported: Reported::new(report, Cover::of(self.config.mutant)),
         });
     }
@@ -136,11 +138,15 @@ impl<S: StateMachine> Rounds<S> {
     pub(super) fn try_start(&mut self, now: Tick, out: &mut Effects) {
         let epoch = self.fence;
         let due = self.mode == Mode::Reconciling || self.config.breaks(Mutant::NoFence);
-        if !due || self.agreement.started >= epoch || self.installed >= epoch {
+        let done = self.agreement.started >= epoch && !self.config.breaks(Mutant::StartTwice);
+        if !due || done || self.installed >= epoch {
             return;
         }
-        let newest_life =
-            |received: &&Received| received.life == self.incarnations.of(received.replica);
+        let newest_life = |received: &&Received| {
+            let life = received.lives.of(received.replica);
+            life == self.incarnations.of(received.replica)
+                || self.config.breaks(Mutant::IgnoreIncarnations)
+        };
         let count = self.config.quorum.majority();
         let reports = self.agreement.reports.iter();
         let chosen: Vec<_> = reports.filter(newest_life).take(count).collect();
@@ -164,7 +170,7 @@ impl<S: StateMachine> Rounds<S> {
                 let start = StartEpoch {
                     replica: self.config.me,
                     epoch,
-                    incarnations: self.incarnations,
+                    incarnations: self.lives_known_to(&chosen),
                     term_base: self.term_base_of(epoch, values.len()),
                     below: self.chain.footing_at(self.committed).expect("it is held"),
                     values: Values::encode(
@@ -172,11 +178,38 @@ impl<S: StateMachine> Rounds<S> {
                         &mut storage,
                     ),
                 };
-                self.agreement.started = epoch;
                 self.send_start(&start, out);
+                if self.config.breaks(Mutant::StartTwice) && self.agreement.started < epoch {
+                    // It forgets that it has, and makes another one from what comes next.
+                    self.agreement.started = epoch;
+                    self.agreement.reports.remove(0);
+                    return;
+                }
+                self.agreement.started = epoch;
                 self.install(now, &start, out);
             }
         }
+    }
+
+    /// The lives that an epoch is started for: those that all its reporters knew of when they
+    /// reported, and those that the installed epoch was started for. Whoever has restarted since
+    /// is not let in: an earlier life of it may have promised a later epoch to a reporter that
+    /// could not know better.
+    fn lives_known_to(&self, chosen: &[&Received]) -> Incarnations {
+        if self.config.breaks(Mutant::LetInUnheard) {
+            return self.incarnations;
+        }
+        let mut lives = self.epoch_incarnations;
+        for member in (0..self.n()).map(replica_at) {
+            let own = chosen.iter().find(|received| received.replica == member);
+            let known = chosen
+                .iter()
+                .map(|received| received.lives.of(member))
+                .min();
+            let life = own.map_or(known, |received| Some(received.lives.of(member)));
+            lives.learn(member, life.expect("there are f+1 reports"));
+        }
+        lives
     }
 
     /// A new attempt goes on with the numbers of its term, a new term counts from 1.

@@ -35,6 +35,11 @@ impl<S: StateMachine> Rounds<S> {
     /// Notes whether a packet is missing now.
     pub(super) fn note_hole(&mut self, now: Tick) {
         let next = self.next_sequence();
+        if !self.may_vote() && self.others_are_ahead() {
+            // What others say now is of positions that cannot be voted for yet, and what they
+            // said of those that wait here is overwritten: only asking tells.
+            self.want_positions(now);
+        }
         match self.arrivals.missing_from(next) {
             None | Some(0) => {
                 self.hole.forget();
@@ -50,6 +55,11 @@ impl<S: StateMachine> Rounds<S> {
             }
             Some(_) => {}
         }
+    }
+
+    fn others_are_ahead(&self) -> bool {
+        let head = self.chain.head();
+        self.votes.furthest_locked(self.n(), head).is_some()
     }
 
     /// A packet has been missing for a while: everybody is asked.
@@ -76,11 +86,7 @@ impl<S: StateMachine> Rounds<S> {
         let patience = self.config.timings.fetch_us << doublings;
         self.timers.arm(Timer::Gap, now.plus_us(patience));
         self.hole.attempts += 1;
-        if self
-            .votes
-            .furthest_locked(self.n(), self.chain.head())
-            .is_some()
-        {
+        if self.others_are_ahead() {
             // It was decided without this replica.
             self.want_positions(now);
         }
@@ -139,11 +145,13 @@ impl<S: StateMachine> Rounds<S> {
                     self.counters.gaps_filled += 1;
                 }
             }
-            HeldBody::NoOp if held.sequence == next => self.vote(now, &Value::NoOp),
+            HeldBody::NoOp if held.sequence == next && self.may_vote() => {
+                self.vote(now, &Value::NoOp)
+            }
             HeldBody::Lacking if held.sequence == next && held.sequence == self.hole.first => {
                 self.hole.lacking.insert(held.replica);
                 let lack = self.hole.lacking.len() + 1;
-                if lack >= self.config.quorum.majority() {
+                if lack >= self.config.quorum.majority() && self.may_vote() {
                     self.counters.gaps_given_up += 1;
                     self.vote(now, &Value::NoOp);
                 }

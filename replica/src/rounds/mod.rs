@@ -22,6 +22,7 @@ mod chain;
 mod config;
 mod decide;
 mod fence;
+mod held;
 mod holes;
 mod install;
 mod intake;

@@ -25,6 +25,12 @@ pub enum Mutant {
     RejoinAtOnce,
     /// Epochs and reports of earlier lives count.
     IgnoreIncarnations,
+    /// An epoch is started for lives that its reporters had not heard of.
+    LetInUnheard,
+    /// A coordinator makes a second beginning of one epoch.
+    StartTwice,
+    /// A state that is installed takes the votes above it away.
+    StateForgetsVotes,
     /// A request that is proposed twice is executed twice.
     ExecuteTwice,
     /// Locked is taken for decided.
@@ -33,7 +39,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::CommitByMajority,
         Self::CountAnyDigest,
         Self::DigestOfLast,
@@ -45,6 +51,9 @@ impl Mutant {
         Self::OldStartEpoch,
         Self::RejoinAtOnce,
         Self::IgnoreIncarnations,
+        Self::LetInUnheard,
+        Self::StartTwice,
+        Self::StateForgetsVotes,
         Self::ExecuteTwice,
         Self::CommitOwnLock,
     ];
@@ -63,6 +72,9 @@ impl Mutant {
             Self::OldStartEpoch => "old-start-epoch",
             Self::RejoinAtOnce => "rejoin-at-once",
             Self::IgnoreIncarnations => "ignore-incarnations",
+            Self::LetInUnheard => "let-in-unheard",
+            Self::StartTwice => "start-twice",
+            Self::StateForgetsVotes => "state-forgets-votes",
             Self::ExecuteTwice => "execute-twice",
             Self::CommitOwnLock => "commit-own-lock",
         }

@@ -4,6 +4,7 @@
 //! adopted whatever the epoch. Who is behind what others keep gets their state.
 
 use super::chain::{Chain, Cover};
+use super::mutant::Mutant;
 use super::{Rounds, Timer};
 use crate::history::SnapshotAt;
 use crate::protocol::Mode;
@@ -137,12 +138,20 @@ impl<S: StateMachine> Rounds<S> {
             return;
         }
         self.counters.snapshots_installed += 1;
-        self.chain = Chain::above(state.at, Cover::of(self.config.mutant));
         self.committed = reached;
-        self.locked = reached;
-        self.newest_work = reached;
-        self.votes.on_change_above(reached, &self.chain);
-        self.intake.displace_above(Position::ZERO);
+        let stands = self.chain.begins_with(&state.at.frontier) == Some(true);
+        if stands && !self.config.breaks(Mutant::StateForgetsVotes) {
+            // The votes above are promises: they stay.
+            self.locked = self.locked.max(reached);
+            self.chain.truncate(reached, 0, usize::MAX);
+            self.intake.executed(reached);
+        } else {
+            self.chain = Chain::above(state.at, Cover::of(self.config.mutant));
+            self.locked = reached;
+            self.newest_work = reached;
+            self.votes.on_change_above(reached, &self.chain);
+            self.intake.displace_above(Position::ZERO);
+        }
         self.after_transfer(now, out);
     }
 

@@ -94,9 +94,9 @@ impl<S: StateMachine> Rounds<S> {
                 while self.may_vote() && self.next_sequence() < sequence {
                     self.vote(now, &Value::NoOp);
                 }
-                self.go_on(now, out);
             }
-            self.note_hole(now);
+            // Something decided may have made room for what has waited.
+            self.go_on(now, out);
         }
     }
 
@@ -108,7 +108,7 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     /// Not too much may wait for a decision.
-    fn may_vote(&self) -> bool {
+    pub(super) fn may_vote(&self) -> bool {
         self.chain.head().0 - self.committed.0 < self.config.limits.undecided
     }
 

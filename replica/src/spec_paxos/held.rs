@@ -20,7 +20,7 @@ pub struct Held {
 }
 
 impl Held {
-    fn new(name: &'static str, value: usize, bound: usize) -> Self {
+    pub(crate) fn new(name: &'static str, value: usize, bound: usize) -> Self {
         Self {
             name,
             value: value as u64,

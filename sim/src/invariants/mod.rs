@@ -21,6 +21,7 @@ mod stamps_never_reused;
 mod testing;
 mod undo_is_exact;
 mod votes_only_when_normal;
+mod votes_stand;
 
 use crate::history::History;
 use crate::linearizability::kv::{KvOperation, KvOutcome};
@@ -172,6 +173,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<stamps_never_reused::StampsNeverReused>::default(),
         Box::<one_start_per_view::OneStartPerView>::default(),
         Box::<votes_only_when_normal::VotesOnlyWhenNormal>::default(),
+        Box::<votes_stand::VotesStand>::default(),
         Box::<agreed_time_monotone::AgreedTimeMonotone>::default(),
         Box::<bounded_memory::BoundedMemory>::default(),
         Box::<equal_logs_equal_states::EqualLogsEqualStates>::default(),

@@ -1,16 +1,73 @@
 //! A view begins with one log: all START-VIEWs of one view number end at the same slot with the
 //! same hash. (A hash stands for everything before it, so they describe the same log, however much
 //! of it each receiver is sent.)
+//!
+//! The same for START-EPOCHs, whose values are compared position by position: who has installed
+//! an epoch tells its beginning too, as values above what is decided there by then.
 
 use super::{Invariant, Sight};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use wire::message::Message;
-use wire::{ReplicaId, SlotNumber, SummaryHash, ViewNumber};
+use wire::message::rounds::{RoundsMessage, StartEpoch, Value};
+use wire::{Position, ReplicaId, RoundsEpoch, SlotNumber, SummaryHash, ViewNumber};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct OneStartPerView {
     starts: BTreeMap<ViewNumber, (SlotNumber, SummaryHash, ReplicaId)>,
+    epochs: BTreeMap<RoundsEpoch, Beginning>,
+}
+
+/// What an epoch of synchronous rounds begins with, as far as it was told.
+#[derive(Debug)]
+struct Beginning {
+    end: Position,
+    term_base: Position,
+    /// By position, a hash of the value there.
+    values: BTreeMap<Position, u64>,
+}
+
+fn hash_of(value: &Value<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match value {
+        Value::NoOp => 0_u8.hash(&mut hasher),
+        Value::Packet(proposal) => proposal.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+impl OneStartPerView {
+    fn on_start_epoch(&mut self, start: &StartEpoch<'_>) -> Result<(), String> {
+        let below = start.below.frontier.position;
+        let end = Position(below.0 + start.values.len() as u64);
+        let first = |end| Beginning {
+            end,
+            term_base: start.term_base,
+            values: BTreeMap::new(),
+        };
+        let known = self.epochs.entry(start.epoch).or_insert_with(|| first(end));
+        // Who has decided more than the epoch began with tells what is decided.
+        let decided_more = start.values.is_empty() && end > known.end;
+        if (end != known.end && !decided_more) || start.term_base != known.term_base {
+            return Err(format!(
+                "epoch {} begins with position {} on base {}, and with position {end} on base {} \
+                 as replica {} has it",
+                start.epoch, known.end, known.term_base, start.term_base, start.replica
+            ));
+        }
+        for (position, value) in (below.0 + 1..).map(Position).zip(start.values.iter()) {
+            let hash = hash_of(&value);
+            if *known.values.entry(position).or_insert(hash) != hash {
+                return Err(format!(
+                    "epoch {} begins with two different values at position {position}, one of \
+                     them as replica {} has it",
+                    start.epoch, start.replica
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Invariant for OneStartPerView {
@@ -26,8 +83,10 @@ impl Invariant for OneStartPerView {
         let Sight::Sent(sent) = sight else {
             return Ok(());
         };
-        let Message::StartView(start) = sent.message else {
-            return Ok(());
+        let start = match &sent.message {
+            Message::StartView(start) => start,
+            Message::Rounds(RoundsMessage::StartEpoch(start)) => return self.on_start_epoch(start),
+            _ => return Ok(()),
         };
         let last = SlotNumber(start.base.0 + start.entries.len() as u64);
         let hash = start
@@ -55,6 +114,8 @@ impl Invariant for OneStartPerView {
 mod tests {
     use super::super::testing::sent;
     use super::*;
+    use wire::AgreedTime;
+    use wire::message::rounds::{Batch, Footing, Proposal, Values};
     use wire::message::{Entries, Incarnations, StartView};
 
     fn start(view: u64, base: u64, hash: u8) -> Message<'static> {
@@ -67,6 +128,49 @@ mod tests {
             committed: SlotNumber(base),
             entries: Entries::NONE,
         })
+    }
+
+    fn start_epoch(
+        values: &[Value<'static>],
+        term_base: u64,
+        see: impl FnOnce(&Sight<'_>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut storage = Vec::new();
+        let start = StartEpoch {
+            replica: ReplicaId(1),
+            epoch: RoundsEpoch::default(),
+            incarnations: Incarnations::unknown(3),
+            term_base: Position(term_base),
+            below: Footing::default(),
+            values: Values::encode(values.iter().copied(), &mut storage),
+        };
+        let message = Message::Rounds(RoundsMessage::StartEpoch(start));
+        see(&sent(1, message))
+    }
+
+    #[test]
+    fn an_epoch_that_begins_twice_with_different_values_is_found() {
+        let packet = Value::Packet(Proposal {
+            sender: 0,
+            incarnation: 1,
+            number: 1,
+            time: AgreedTime::ZERO,
+            batch: Batch::EMPTY,
+        });
+        for (again, base, holds) in [
+            ([Value::NoOp, packet], 0, true),
+            ([packet, packet], 0, false),
+            ([Value::NoOp, packet], 1, false),
+        ] {
+            let mut invariant = OneStartPerView::default();
+            start_epoch(&[Value::NoOp, packet], 0, |sight| invariant.see(sight)).unwrap();
+            let seen = start_epoch(&again, base, |sight| invariant.see(sight));
+            assert_eq!(seen.is_ok(), holds, "{again:?} {base} {seen:?}");
+        }
+        let mut invariant = OneStartPerView::default();
+        start_epoch(&[packet], 0, |sight| invariant.see(sight)).unwrap();
+        let longer = start_epoch(&[packet, packet], 0, |sight| invariant.see(sight));
+        assert!(longer.unwrap_err().contains("position 2"));
     }
 
     #[test]

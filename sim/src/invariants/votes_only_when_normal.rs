@@ -1,10 +1,11 @@
-//! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE: a replica that has promised a
+//! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE, a packet of a round or a REPORT: a replica that has promised a
 //! view votes in no lower one any more, and one that recovers votes for nothing.
 
 use super::{Invariant, Sight};
 use replica::Mode;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::message::Message;
+use wire::message::rounds::RoundsMessage;
 use wire::{ReplicaId, ViewNumber};
 
 /// See the module.
@@ -22,6 +23,12 @@ fn vote(message: &Message<'_>) -> Option<(ViewNumber, &'static str)> {
         Message::Reply(reply) if !reply.committed => Some((reply.view, "a speculative reply")),
         Message::SyncReply(reply) => Some((reply.view, "a SYNC-REPLY")),
         Message::DoViewChange(report) => Some((report.view, "a DO-VIEW-CHANGE")),
+        Message::Rounds(RoundsMessage::Round(packet)) => {
+            Some((packet.epoch.as_view(), "a packet of a round"))
+        }
+        Message::Rounds(RoundsMessage::Report(report)) => {
+            Some((report.epoch.as_view(), "a REPORT"))
+        }
         _ => None,
     }
 }
@@ -30,6 +37,7 @@ fn promise(message: &Message<'_>) -> Option<ViewNumber> {
     match message {
         Message::StartViewChange(stop) => Some(stop.view),
         Message::DoViewChange(report) => Some(report.view),
+        Message::Rounds(RoundsMessage::Report(report)) => Some(report.epoch.as_view()),
         _ => None,
     }
 }

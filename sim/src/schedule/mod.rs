@@ -93,6 +93,8 @@ pub enum Between {
     Everybody,
     /// Replicas only: clients reach both sides.
     Replicas,
+    /// Replicas: only those of the set hear any, themselves included.
+    Hush,
     /// Clients of the set and replicas of the set: requests do not get there.
     ClientsAndReplicas,
 }
@@ -102,6 +104,7 @@ impl Between {
         match self {
             Self::Everybody => "",
             Self::Replicas => " from other replicas",
+            Self::Hush => ": only they hear replicas",
             Self::ClientsAndReplicas => ": these replicas do not hear these clients",
         }
     }
@@ -154,6 +157,7 @@ pub enum Fault {
     },
     /// The next leader that begins a view is heard by only f other replicas, those that follow it
     /// in the group after a few others; from its next commit on, it is heard by clients only.
+    /// Under synchronous rounds, who proposes next is caught instead: see `world::traps`.
     Ambush {
         /// How many are left out before the first that hears it.
         skip: usize,

@@ -12,6 +12,7 @@ use crate::invariants::Sight;
 use crate::schedule::{Between, Fault, HostSet};
 use replica::spec_paxos::Boot;
 use wire::Message;
+use wire::message::rounds::RoundsMessage;
 
 impl World<'_> {
     /// The clock of a replica, as the schedule has it.
@@ -42,7 +43,7 @@ impl World<'_> {
         node.is_whole && !node.disk.is_full() && self.failing() < f
     }
 
-    fn note_fault(&mut self, item: usize, what: &str) {
+    pub(super) fn note_fault(&mut self, item: usize, what: &str) {
         let fault = self.schedule[item];
         self.log
             .note(self.now, Who::Sim, "fault", format_args!("{what} {fault}"));
@@ -126,6 +127,9 @@ impl World<'_> {
         let Some((item, skip, at_commit)) = item else {
             return;
         };
+        if let Ok(Message::Rounds(RoundsMessage::Round(packet))) = Message::parse(message) {
+            return self.spring_at_round(item, (skip, at_commit), replica, &packet);
+        }
         let wall = self.walls.iter().find(|wall| wall.item == item);
         let mut hosts = HostSet {
             replicas: 1 << replica,
@@ -166,6 +170,7 @@ impl World<'_> {
         match self.schedule[item].fault {
             Fault::Noise { .. } | Fault::SlowLink { .. } => self.wires.remove(item),
             Fault::Ambush { .. } | Fault::Partition { .. } => {
+                self.trap = self.trap.filter(|trap| trap.item != item);
                 self.walls.retain(|wall| wall.item != item);
                 self.release_bulk();
             }

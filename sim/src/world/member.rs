@@ -105,6 +105,10 @@ type Machine = Checked<Kv>;
 const RETAINED_BYTES: usize = 16 << 10;
 const SPECULATIVE_ENTRIES: usize = 48;
 const DEFERRED_REQUESTS: usize = 64;
+const UNDECIDED_POSITIONS: u64 = 48;
+const HELD_PACKETS: usize = 64;
+const RETAINED_POSITIONS: u64 = 96;
+const TAKEN_REQUESTS: usize = 4;
 
 /// What a replica is told at its start, whatever the protocol.
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +181,13 @@ fn rounds_config(settings: &Settings, birth: &Birth) -> rounds::Config {
     let mut config = rounds::Config::new(birth.me, birth.quorum);
     config.mutant = settings.mutant.and_then(Mutant::of_rounds);
     config.payload_limit = DEFAULT_PAYLOAD_LIMIT - STAMP_LEN;
+    if settings.pauses {
+        config.limits.history.retained_bytes = RETAINED_BYTES;
+        config.limits.undecided = UNDECIDED_POSITIONS;
+        config.limits.held = HELD_PACKETS;
+        config.limits.retained = RETAINED_POSITIONS;
+        config.limits.requests = TAKEN_REQUESTS;
+    }
     config
 }
 
@@ -202,20 +213,6 @@ fn entry_of(history: &History<Machine>, slot: SlotNumber) -> Option<SeenEntry<'_
         operation: entry.request.operation,
         result: entry.result,
     })
-}
-
-fn bounds_of(history: &History<Machine>) -> Vec<Bounded> {
-    let log = history.log();
-    let held: usize = log
-        .above(log.base())
-        .take_while(|(slot, _)| *slot <= log.last_committed())
-        .map(|(_, entry)| entry.request.operation.len() + entry.result.len())
-        .sum();
-    vec![Bounded {
-        name: "bytes of committed operations and results kept for others",
-        value: held as u64,
-        bound: replica::history::DEFAULT_RETAINED_BYTES as u64,
-    }]
 }
 
 impl Member for SpecPaxos<Machine> {
@@ -277,7 +274,10 @@ impl Member for Rounds<Machine> {
     }
 
     fn bounds(&self) -> Vec<Bounded> {
-        bounds_of(self.history())
+        self.held()
+            .into_iter()
+            .map(|Held { name, value, bound }| Bounded { name, value, bound })
+            .collect()
     }
 }
 

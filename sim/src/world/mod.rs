@@ -13,6 +13,7 @@
 //! | `node`, `clock`, `member` | what is around a replica's core |
 //! | `replicas` | handing inputs to cores and carrying out their effects |
 //! | `faults` | faults begin and end |
+//! | `traps` | ambushes under synchronous rounds |
 
 mod bulk;
 mod clock;
@@ -24,6 +25,7 @@ mod queue;
 mod replicas;
 mod root;
 mod traffic;
+mod traps;
 mod wires;
 
 pub use member::{Bounded, Member, Observed, SeenEntry, can_restart};
@@ -43,6 +45,7 @@ use node::Node;
 use queue::{Event, Queue};
 use replica::{Counters, Effects, Mode};
 use root::{Layout, Root};
+use traps::Trap;
 use wire::{ReplicaId, Tick};
 use wires::Wires;
 
@@ -116,6 +119,8 @@ pub struct World<'b> {
     layout: Layout,
     wires: Wires,
     walls: Vec<Wall>,
+    /// What an ambush does that has sprung.
+    trap: Option<Trap>,
     root: Root,
     control: Control,
     bulk: Bulk,
@@ -160,6 +165,7 @@ impl<'b> World<'b> {
             queue: Queue::default(),
             layout,
             walls: Vec::new(),
+            trap: None,
             root: Root::new(mutant),
             schedule,
             in_force: Vec::new(),
@@ -283,6 +289,7 @@ impl<'b> World<'b> {
             Event::Control { generation } => self.control_goes_on(generation),
             Event::Begin { item } => self.begin_fault(item),
             Event::End { item } => self.end_fault(item),
+            Event::Trap { item, step } => self.trap_goes_on(item, step),
             Event::Heal => self.heal(),
         }
     }

@@ -37,6 +37,8 @@ pub(super) enum Event {
     Begin { item: usize },
     /// A fault ends.
     End { item: usize },
+    /// An ambush that has sprung goes on.
+    Trap { item: usize, step: u32 },
     /// All faults are over.
     Heal,
 }

@@ -40,7 +40,8 @@ impl World<'_> {
             let both_are_replicas = from < replicas && to < replicas;
             match wall.between {
                 Between::ClientsAndReplicas => here && there && from >= replicas && to < replicas,
-                Between::Replicas if !both_are_replicas => false,
+                Between::Replicas | Between::Hush if !both_are_replicas => false,
+                Between::Hush => !there,
                 Between::Everybody | Between::Replicas => here != there && (there || !wall.one_way),
             }
         })
