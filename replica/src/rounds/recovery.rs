@@ -9,7 +9,7 @@ use super::mutant::Mutant;
 use super::{Rounds, Timer};
 use crate::protocol::Mode;
 use crate::{Boot, Effects, StateMachine};
-use wire::message::rounds::{RoundsMessage, StartEpoch, Suspect};
+use wire::message::rounds::{RoundsMessage, StartEpoch};
 use wire::message::{Message, Recover};
 use wire::{RoundsEpoch, Tick};
 
@@ -104,12 +104,7 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     fn tell_newer_life(&self, replica: wire::ReplicaId, out: &mut Effects) {
-        let suspect = Suspect {
-            replica: self.config.me,
-            wanted: self.fence,
-            installed: self.installed,
-            incarnations: self.incarnations,
-        };
-        Self::send(replica, RoundsMessage::Suspect(suspect), out);
+        let wish = self.wish(self.fence);
+        Self::send(replica, RoundsMessage::Suspect(wish), out);
     }
 }

@@ -120,10 +120,11 @@ impl<S: StateMachine> Rounds<S> {
         self.send_others(RoundsMessage::Suspect(self.wish(wanted)), out);
     }
 
-    fn wish(&self, wanted: RoundsEpoch) -> Suspect {
+    pub(super) fn wish(&self, wanted: RoundsEpoch) -> Suspect {
         Suspect {
             replica: self.config.me,
             wanted,
+            fenced: self.mode == Mode::Reconciling,
             installed: self.installed,
             incarnations: self.incarnations,
         }
@@ -156,7 +157,15 @@ impl<S: StateMachine> Rounds<S> {
             return;
         }
         self.wishes.note(suspect.replica, suspect.wanted, now);
-        self.count_wishes(now, out);
+        let own = self.wishes.of(self.config.me);
+        let says_so = own >= suspect.wanted && self.timers.is_armed(Timer::Resend);
+        if suspect.fenced && self.mode == Mode::Normal && !says_so {
+            // It has counted a majority, which may have changed its mind since, and it cannot go
+            // back.
+            self.want(now, suspect.wanted, out);
+        } else {
+            self.count_wishes(now, out);
+        }
     }
 
     fn count_wishes(&mut self, now: Tick, out: &mut Effects) {

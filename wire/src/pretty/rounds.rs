@@ -25,8 +25,11 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, message: &RoundsMessage<'_>) -> 
         }
         RoundsMessage::Suspect(m) => write!(
             f,
-            "SUSPECT from {} wants epoch {} installed {}",
-            m.replica, m.wanted, m.installed
+            "SUSPECT from {} wants epoch {}{} installed {}",
+            m.replica,
+            m.wanted,
+            if m.fenced { " fenced" } else { "" },
+            m.installed
         ),
         RoundsMessage::Report(m) => write!(
             f,

@@ -6,13 +6,16 @@ use crate::message::Incarnations;
 use crate::{Position, ReplicaId, RoundsEpoch, WireError};
 use alloc::vec::Vec;
 
-/// A member wants another epoch. It goes on voting: only a majority of such wishes ends an epoch.
+/// A member wants another epoch. It goes on voting until a majority of such wishes ends the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Suspect {
     /// Who wants it.
     pub replica: ReplicaId,
     /// The epoch that is wanted, or any later one.
     pub wanted: RoundsEpoch,
+    /// Whether the sender has counted a majority that wants an epoch, and votes no more until one
+    /// begins.
+    pub fenced: bool,
     /// The newest epoch that the sender has installed.
     pub installed: RoundsEpoch,
     /// The newest lives that the sender knows of.
@@ -24,6 +27,7 @@ impl Suspect {
         Ok(Self {
             replica: reader.replica()?,
             wanted: reader.rounds_epoch()?,
+            fenced: reader.flag("fenced")?,
             installed: reader.rounds_epoch()?,
             incarnations: Incarnations::parse(reader)?,
         })
@@ -33,6 +37,7 @@ impl Suspect {
         out.put_u8(tag::SUSPECT);
         out.put_u8(self.replica.0);
         out.put_rounds_epoch(self.wanted);
+        out.put_u8(self.fenced.into());
         out.put_rounds_epoch(self.installed);
         self.incarnations.emit(out);
     }

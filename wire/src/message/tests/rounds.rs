@@ -105,6 +105,7 @@ impl Owned {
             RoundsMessage::Suspect(Suspect {
                 replica,
                 wanted: epoch,
+                fenced: self.wants == 1,
                 installed,
                 incarnations,
             }),
