@@ -23,6 +23,7 @@ impl<S: StateMachine> Rounds<S> {
         out: &mut Effects,
     ) {
         self.stamped_at = now;
+        self.attendance.note(stamp);
         let time = stamp.time().unwrap_or_default();
         let packet = match message {
             Message::Rounds(RoundsMessage::Round(packet))
