@@ -2,6 +2,7 @@
 //! deployment's folder. Sockets are files, so this works across network namespaces.
 
 use link::StopFlag;
+use replica::protocol::RoundsStatus;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
 use std::fs;
@@ -11,6 +12,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
+use wire::ReplicaId;
 
 /// How long a role has to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -95,7 +97,7 @@ fn read(path: &Path) -> io::Result<Value> {
 pub fn of_replica(report: &replica::driver::Report) -> Value {
     let status = report.status;
     let counters = status.counters;
-    json!({
+    let mut said = json!({
         "state": status.mode.word(),
         "replica": status.replica.0,
         "view": status.view.0,
@@ -132,6 +134,24 @@ pub fn of_replica(report: &replica::driver::Report) -> Value {
             "bulk": report.node.bulk_dropped,
             "link": report.link.drops.total(),
         },
+    });
+    if let Some(rounds) = status.rounds {
+        said["epoch"] = rounds.epoch.to_string().into();
+        said["rounds"] = of_rounds(&rounds);
+    }
+    said
+}
+
+/// Who was heard in the rounds of late.
+fn of_rounds(rounds: &RoundsStatus) -> Value {
+    let heard = |index: &usize| {
+        let member = u8::try_from(*index).expect("a group has at most 15 members");
+        rounds.closed_members.contains(ReplicaId(member))
+    };
+    json!({
+        "closed": rounds.closed_round.0,
+        "heard": (0..rounds.members).filter(heard).collect::<Vec<_>>(),
+        "silent_us": rounds.silent_us[..rounds.members],
     })
 }
 

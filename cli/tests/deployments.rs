@@ -7,7 +7,9 @@
 mod common;
 
 use common::load::Load;
-use common::{Deployment, PATIENCE, Resp, has, json, kill_9, output, skip};
+use common::{
+    Deployment, NAMESPACES, PATIENCE, Resp, has, json, kill_9, may_use_namespaces, output, skip,
+};
 use std::time::{Duration, Instant};
 
 const REDIS: &str = "apt install redis-tools";
@@ -63,6 +65,36 @@ fn kv_and_status_and_down() {
     // Dropping takes down again: give it something to take down.
     let again = json(folder, &["up", "--detach", "--resp-port=0", "--json"], 0);
     assert_eq!(again["fabric"], "embedded");
+}
+
+/// Whoever takes a request must be able to pass it on: what is accepted is answered, and one byte
+/// more is refused with its size and the limit.
+#[test]
+fn the_longest_request_that_is_accepted_is_executed() {
+    for protocol in ["rounds", "spec-paxos"] {
+        for mtu in ["640", "1400"] {
+            let flags = [&format!("--protocol={protocol}"), &format!("--mtu={mtu}")];
+            let deployment = Deployment::up(&flags.map(String::as_str));
+            let mut client = Resp::connect(deployment.resp);
+            let mut set = |bytes: usize| client.ask(&format!("SET key {}", "x".repeat(bytes)));
+            let refused = set(2_000);
+            let numbers: Vec<usize> = refused
+                .split(' ')
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            let [size, limit] = numbers[..] else {
+                panic!("{protocol}, {mtu}: {refused}");
+            };
+            let fits = 2_000 - (size - limit);
+            assert_eq!(set(fits), "+OK", "{protocol}, {mtu}: {fits} bytes");
+            let refused = set(fits + 1);
+            assert!(
+                refused.contains(&format!("{} bytes is over the limit of {limit}", limit + 1)),
+                "{protocol}, {mtu}: {refused}"
+            );
+            assert_eq!(client.ask("STRLEN key"), format!(":{fits}"));
+        }
+    }
 }
 
 #[test]
@@ -187,11 +219,8 @@ fn a_switch_that_restarts_empty_is_filled_again_with_a_fresh_term() {
 
 #[test]
 fn namespaces_with_our_switch() {
-    if !rustix::process::geteuid().is_root() || !has("ip") || !has("ethtool") {
-        return skip(
-            "up --fabric=netns",
-            "run as root with iproute2 and ethtool installed",
-        );
+    if !may_use_namespaces() {
+        return skip("up --fabric=netns", NAMESPACES);
     }
     on_namespaces("netns");
 }

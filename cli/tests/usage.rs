@@ -28,7 +28,7 @@ fn mistakes_are_told_with_what_is_valid() {
         (vec!["demo", "--loss=2"], "loss"),
         (vec!["demo", "--clients=0"], "1..=512"),
         (vec!["up", "--fabric=tunel"], "tunnel"),
-        (vec!["up", "--mtu=9000"], "600..=8900"),
+        (vec!["up", "--mtu=9000"], "640..=8900"),
         (
             vec!["up", "--protocol=unreplicated"],
             "exactly 1 replica, not 3",

@@ -1,7 +1,11 @@
 //! The contract of a protocol core, and what it tells operators about itself.
 
 use crate::Effects;
-use wire::{Message, ReplicaId, SlotNumber, StampHeader, SummaryHash, Tick, ViewNumber};
+use crate::quorum::MAX_REPLICAS;
+use wire::{
+    Members, Message, ReplicaId, RoundNumber, RoundsEpoch, SlotNumber, StampHeader, SummaryHash,
+    Tick, ViewNumber,
+};
 
 /// One replica of one protocol: a value that turns packets and times into effects.
 pub trait Protocol {
@@ -70,8 +74,25 @@ pub struct Status {
     pub hash: SummaryHash,
     /// The digest of the application's state at the newest slot executed.
     pub digest: SummaryHash,
+    /// What there is to say of synchronous rounds, if they are the protocol.
+    pub rounds: Option<RoundsStatus>,
     /// What has happened so far.
     pub counters: Counters,
+}
+
+/// Synchronous rounds as operators see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoundsStatus {
+    /// The epoch that is installed.
+    pub epoch: RoundsEpoch,
+    /// How many members there are.
+    pub members: usize,
+    /// The newest closed round in the stamps that came.
+    pub closed_round: RoundNumber,
+    /// Who was heard in it. When little is said a round may hold one member's packet.
+    pub closed_members: Members,
+    /// For how many microseconds of agreed time each member had not been heard in it.
+    pub silent_us: [u64; MAX_REPLICAS],
 }
 
 /// Events since the start.

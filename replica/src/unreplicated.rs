@@ -99,6 +99,7 @@ impl<S: StateMachine> Protocol for Unreplicated<S> {
             last_committed: log.last_committed(),
             hash: log.last_hash(),
             digest: self.history.machine().digest(),
+            rounds: None,
             counters: self.counters,
         }
     }

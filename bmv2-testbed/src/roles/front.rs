@@ -13,13 +13,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use wire::message::rounds::RoundPacket;
 
 /// A caller is told that the outcome is unknown after this time.
 const GIVE_UP: Duration = Duration::from_secs(30);
-
-/// Bytes that a member's packet of a round needs beside one command: its own acknowledgement and
-/// frontiers, and what the batch says of the command.
-const ROUND_PACKET_OVERHEAD: usize = 256;
 
 /// A client of the deployment's group on `endpoint`.
 pub fn front_node(
@@ -40,7 +37,7 @@ pub fn front_node(
     };
     let reserved = match deployment.protocol {
         ProtocolName::SpecPaxos | ProtocolName::Unreplicated => 0,
-        ProtocolName::Rounds => ROUND_PACKET_OVERHEAD,
+        ProtocolName::Rounds => RoundPacket::RESERVED,
     };
     let settings = Settings {
         group: members.id,

@@ -99,6 +99,7 @@ impl Protocol for Beacon {
             last_committed: SlotNumber::ZERO,
             hash: SummaryHash::EMPTY,
             digest: SummaryHash::EMPTY,
+            rounds: None,
             counters: Counters::default(),
         }
     }

@@ -57,7 +57,7 @@ pub(crate) struct UpArguments {
     #[arg(long, env = "DOWNBEAT_DOORS", default_value_t = 1)]
     pub(crate) doors: usize,
     /// Bytes of stamp and message that fit a packet.
-    #[arg(long, env = "DOWNBEAT_MTU", default_value_t = 1_400, value_parser = clap::value_parser!(u16).range(600..=8_900))]
+    #[arg(long, env = "DOWNBEAT_MTU", default_value_t = 1_400, value_parser = clap::value_parser!(u16).range(640..=8_900))]
     pub(crate) mtu: u16,
     /// Round length is 2^ROUND_SHIFT µs; 8 unless given, 12 on bmv2, which takes its time.
     #[arg(long, env = "DOWNBEAT_ROUND_SHIFT", value_parser = clap::value_parser!(u8).range(0..=30))]

@@ -3,9 +3,13 @@
 use crate::arguments::RunArguments;
 use crate::failure::Failure;
 use crate::output::{Output, table};
-use bmv2_testbed::deployment::{self, Deployment};
+use bmv2_testbed::deployment::{self, Deployment, ProtocolName};
 use bmv2_testbed::{processes, status};
 use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// A member is called silent after this time: several times the heartbeat of an idle group.
+const SILENT: Duration = Duration::from_millis(200);
 
 /// Runs the verb.
 pub(crate) fn run(arguments: &RunArguments, output: Output) -> Result<(), Failure> {
@@ -26,8 +30,10 @@ pub(crate) fn run(arguments: &RunArguments, output: Output) -> Result<(), Failur
         }
         roles.insert(name, said);
     }
-    let rows: Vec<_> = std::iter::once(head())
-        .chain(roles.iter().map(|(name, said)| row(name, said)))
+    let columns = columns(deployment.protocol);
+    let head = std::iter::once(columns.iter().map(|column| (*column).to_owned()).collect());
+    let rows: Vec<Vec<String>> = head
+        .chain(roles.iter().map(|(name, said)| row(&columns, name, said)))
         .collect();
     output.line(table(&rows).trim_end());
     output.object(json!({
@@ -41,27 +47,73 @@ pub(crate) fn run(arguments: &RunArguments, output: Output) -> Result<(), Failur
     Ok(())
 }
 
-fn head() -> Vec<String> {
-    [
-        "role",
-        "state",
-        "pid",
-        "view",
-        "slot",
-        "committed",
-        "digest",
-    ]
-    .map(String::from)
-    .to_vec()
+/// The fields that people see, by their names in what a role says; the first is its own name.
+fn columns(protocol: ProtocolName) -> Vec<&'static str> {
+    let mut columns = vec!["role", "state", "pid"];
+    columns.push(match protocol {
+        ProtocolName::Rounds => "epoch",
+        ProtocolName::SpecPaxos | ProtocolName::Unreplicated => "view",
+    });
+    columns.extend(["slot", "committed", "digest"]);
+    if protocol == ProtocolName::Rounds {
+        columns.push("silent");
+    }
+    columns
 }
 
-fn row(name: &str, said: &Value) -> Vec<String> {
-    let text = |field: &str| match &said[field] {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.chars().take(16).collect(),
-        other => other.to_string(),
+fn row(columns: &[&str], name: &str, said: &Value) -> Vec<String> {
+    let field = |column: &&str| match (*column, &said[*column]) {
+        ("role", _) => name.to_owned(),
+        ("silent", _) => silent(&said["rounds"]["silent_us"]),
+        (_, Value::Null) => "-".to_owned(),
+        (_, Value::String(text)) => text.chars().take(16).collect(),
+        (_, other) => other.to_string(),
     };
-    let mut row = vec![name.to_owned()];
-    row.extend(["state", "pid", "view", "slot", "committed", "digest"].map(text));
-    row
+    columns.iter().map(field).collect()
+}
+
+/// The members that a replica says were not heard for a while, and for how long.
+fn silent(silent_us: &Value) -> String {
+    let Some(times) = silent_us.as_array() else {
+        return "-".to_owned();
+    };
+    let silent: Vec<_> = times
+        .iter()
+        .enumerate()
+        .filter_map(|(member, time)| {
+            let time = Duration::from_micros(time.as_u64()?);
+            (time >= SILENT).then(|| format!("r{member} {:.1} s", time.as_secs_f64()))
+        })
+        .collect();
+    if silent.is_empty() {
+        return "nobody".to_owned();
+    }
+    silent.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_silent_is_named_with_the_time() {
+        assert_eq!(silent(&Value::Null), "-");
+        assert_eq!(silent(&json!([0, 20_000, 0])), "nobody");
+        let text = silent(&json!([0, 1_250_000, 0, 300_000, 0]));
+        assert_eq!(text, "r1 1.2 s, r3 0.3 s");
+    }
+
+    #[test]
+    fn rounds_have_epochs_and_silent_members() {
+        let said = json!({
+            "state": "normal",
+            "view": 1 << 32,
+            "epoch": "1.0",
+            "slot": 7,
+            "rounds": { "silent_us": [0, 0, 900_000] },
+        });
+        let columns = columns(ProtocolName::Rounds);
+        let row = row(&columns, "r0", &said);
+        assert_eq!(row, ["r0", "normal", "-", "1.0", "7", "-", "-", "r2 0.9 s"]);
+    }
 }

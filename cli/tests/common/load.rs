@@ -4,6 +4,7 @@ use super::{PATIENCE, Resp};
 use sim::history::{Call, Completion, History, Moment};
 use sim::linearizability::kv::{Kv, KvOperation, KvOutcome};
 use sim::linearizability::{Bounds, Verdict, check};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -15,6 +16,7 @@ const KEYS: u64 = 16;
 /// One answered request.
 struct Exchange {
     client: u64,
+    door: u16,
     asked: Duration,
     answered: Duration,
     operation: KvOperation,
@@ -23,6 +25,7 @@ struct Exchange {
 
 /// Clients that ask one request after the other until they are stopped.
 pub struct Load {
+    begun: Instant,
     stop: Arc<AtomicBool>,
     count: Arc<AtomicUsize>,
     clients: Vec<JoinHandle<Vec<Exchange>>>,
@@ -38,6 +41,18 @@ pub struct Seen {
     pub longest_wait: Duration,
     /// How long they asked.
     pub lasted: Duration,
+    all: Vec<Exchange>,
+}
+
+impl Seen {
+    /// The longest time within `during` in which nobody at some of these doors was answered.
+    pub fn longest_gap_at(&self, doors: &[u16], during: &Range<Duration>) -> Duration {
+        let gap_of = |door: &u16| {
+            let of_door = self.all.iter().filter(|one| one.door == *door);
+            longest_gap(of_door.filter(|one| during.contains(&one.answered)))
+        };
+        doors.iter().map(gap_of).max().unwrap_or_default()
+    }
 }
 
 impl Load {
@@ -58,10 +73,16 @@ impl Load {
             })
             .collect();
         Self {
+            begun,
             stop,
             count,
             clients,
         }
+    }
+
+    /// The time since the start, as replies are dated.
+    pub fn now(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     /// Waits until `more` further requests have been answered.
@@ -82,20 +103,20 @@ impl Load {
             all.extend(client.join().expect("a client that was answered"));
         }
         let waits = all.iter().map(|one| one.answered.saturating_sub(one.asked));
-        let seen = Seen {
+        let verdict = check::<Kv>(&history(&all), &Bounds::default()).verdict;
+        assert_eq!(verdict, Verdict::Linearizable);
+        Seen {
             answered: all.len(),
             longest_gap: longest_gap(&all),
             longest_wait: waits.max().unwrap_or_default(),
             lasted: all.iter().map(|one| one.answered).max().unwrap_or_default(),
-        };
-        let verdict = check::<Kv>(&history(all), &Bounds::default()).verdict;
-        assert_eq!(verdict, Verdict::Linearizable);
-        seen
+            all,
+        }
     }
 }
 
-fn longest_gap(all: &[Exchange]) -> Duration {
-    let mut times: Vec<_> = all.iter().map(|one| one.answered).collect();
+fn longest_gap<'a>(all: impl IntoIterator<Item = &'a Exchange>) -> Duration {
+    let mut times: Vec<_> = all.into_iter().map(|one| one.answered).collect();
     times.sort_unstable();
     times
         .windows(2)
@@ -105,17 +126,17 @@ fn longest_gap(all: &[Exchange]) -> Duration {
 }
 
 /// Times of several recorders are comparable by tick alone.
-fn history(all: Vec<Exchange>) -> History<KvOperation, KvOutcome> {
+fn history(all: &[Exchange]) -> History<KvOperation, KvOutcome> {
     let moment = |at: Duration| Moment::at(u64::try_from(at.as_nanos()).expect("a short run"));
     let mut history = History::new();
     for one in all {
         let completion = Completion {
             returned: moment(one.answered),
-            outcome: one.outcome,
+            outcome: one.outcome.clone(),
         };
         let call = Call {
             client: one.client,
-            operation: one.operation,
+            operation: one.operation.clone(),
             invoked: moment(one.asked),
             completion: Some(completion),
         };
@@ -147,6 +168,7 @@ fn run_client(
         let outcome = outcome(&mut connection, &command);
         all.push(Exchange {
             client,
+            door: resp,
             asked,
             answered: begun.elapsed(),
             operation,

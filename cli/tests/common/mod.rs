@@ -33,6 +33,31 @@ pub fn downbeat(folder: &Path) -> Command {
     command
 }
 
+/// What tests in namespaces need.
+pub const NAMESPACES: &str = "run as root with iproute2 and ethtool installed";
+
+/// Whether tests in namespaces can run.
+pub fn may_use_namespaces() -> bool {
+    rustix::process::geteuid().is_root() && has("ip") && has("ethtool")
+}
+
+/// The same in a network namespace.
+pub fn downbeat_in(namespace: &str, folder: &Path) -> Command {
+    let plain = downbeat(folder);
+    let mut command = Command::new("ip");
+    command
+        .args(["netns", "exec", namespace])
+        .arg(plain.get_program())
+        .current_dir(folder);
+    for (name, value) in plain.get_envs() {
+        match value {
+            None => command.env_remove(name),
+            Some(value) => command.env(name, value),
+        };
+    }
+    command
+}
+
 /// Runs the binary to its end.
 pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     downbeat(folder)
@@ -108,6 +133,15 @@ impl Deployment {
             resp: port(&up["resp"]),
             doors: doors.iter().map(port).collect(),
         }
+    }
+
+    /// The network namespace of a replica, if it has one.
+    pub fn namespace(&self, replica: usize) -> Option<String> {
+        let status = self.status();
+        let name = status["deployment"].as_str().expect("a name");
+        let spaces = ["netns", "bmv2"].map(Value::from);
+        let has_one = spaces.contains(&status["fabric"]);
+        has_one.then(|| format!("db-{name}-h{}", replica + 1))
     }
 
     /// `downbeat status --json`.

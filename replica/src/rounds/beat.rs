@@ -17,6 +17,8 @@ use wire::{ClientId, HostAddress, Position, Tick};
 const SMOOTHING: u64 = 8;
 /// A packet is taken for lost after so many times the usual.
 const PATIENCE: u64 = 4;
+/// So many packets that were sent last are measured when they come back, however late.
+const REMEMBERED: usize = 8;
 
 /// What was sent last, and how long a packet is usually under way.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +26,8 @@ pub(super) struct Beat {
     /// The count of this life's packets.
     number: u64,
     sent_at: Tick,
+    /// When the last packets were sent, by their number.
+    sent: [(u64, Tick); REMEMBERED],
     flight_ns: u64,
     /// What the last packet said.
     acknowledged: Position,
@@ -37,10 +41,34 @@ impl Beat {
         self.locked = Position::ZERO;
     }
 
-    /// The own packet is back.
-    pub(super) fn measured(&mut self, now: Tick) {
-        let took = now.since(self.sent_at);
-        self.flight_ns = self.flight_ns - self.flight_ns / SMOOTHING + took / SMOOTHING;
+    fn sends(&mut self, now: Tick) {
+        self.number += 1;
+        self.sent_at = now;
+        self.sent[Self::place(self.number)] = (self.number, now);
+    }
+
+    fn place(number: u64) -> usize {
+        usize::try_from(number % REMEMBERED as u64).expect("smaller than the array")
+    }
+
+    /// The own packet `number` is back. One that was taken for lost counts too: on a fabric
+    /// slower than thought no other would ever be seen. `most_ns` bounds what a pause of this
+    /// process, or of the root, does to the waits after it.
+    pub(super) fn measured(&mut self, number: u64, now: Tick, most_ns: u64) {
+        let (sent, at) = self.sent[Self::place(number)];
+        if sent != number {
+            return;
+        }
+        let took = now.since(at).min(most_ns);
+        self.flight_ns = match self.flight_ns {
+            0 => took,
+            usual => usual - usual / SMOOTHING + took / SMOOTHING,
+        };
+    }
+
+    /// The time that so many packets take one after the other.
+    pub(super) fn flights_us(&self, count: u64) -> u64 {
+        count * self.flight_ns / 1_000
     }
 }
 
@@ -125,7 +153,7 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     fn send_packet(&mut self, now: Tick, out: &mut Effects) {
-        self.beat.number += 1;
+        self.beat.sends(now);
         let limit = if self.may_propose() {
             self.batch_limit()
         } else {
@@ -146,9 +174,9 @@ impl<S: StateMachine> Rounds<S> {
         out.multicast(&Message::Rounds(RoundsMessage::Round(packet)));
         self.beat.acknowledged = packet.acknowledged.position;
         self.beat.locked = packet.locked.position;
-        self.beat.sent_at = now;
         self.scratch = batch;
-        let patience = (PATIENCE * self.beat.flight_ns / 1_000).max(self.config.timings.flight_us);
+        let usual = self.beat.flights_us(PATIENCE);
+        let patience = usual.max(self.config.timings.flight_us);
         self.timers.arm(Timer::Flight, now.plus_us(patience));
         self.arm_beat(now);
     }
@@ -208,5 +236,36 @@ impl<S: StateMachine> Rounds<S> {
         // What it said may not have been heard either.
         self.beat.on_new_epoch();
         self.beat_if_owed(now, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST_NS: u64 = 50_000_000;
+
+    #[test]
+    fn packets_slower_than_thought_are_measured_though_others_were_sent_since() {
+        let mut beat = Beat::default();
+        for at in [0, 1_000, 2_000] {
+            beat.sends(Tick(0).plus_us(at));
+        }
+        beat.measured(1, Tick(0).plus_us(3_000), MOST_NS);
+        assert_eq!(beat.flights_us(1), 3_000);
+        for _ in 0..REMEMBERED {
+            beat.sends(Tick(0).plus_us(4_000));
+        }
+        // Too long ago to be remembered.
+        beat.measured(2, Tick(0).plus_us(9_000), MOST_NS);
+        assert_eq!(beat.flights_us(1), 3_000);
+    }
+
+    #[test]
+    fn a_pause_does_not_make_the_waits_endless() {
+        let mut beat = Beat::default();
+        beat.sends(Tick(0));
+        beat.measured(1, Tick(0).plus_us(60_000_000), MOST_NS);
+        assert_eq!(beat.flights_us(8), 400_000);
     }
 }

@@ -87,7 +87,8 @@ pub struct Timings {
     pub flight_us: u64,
     /// A packet that is missing may still arrive out of order within this time.
     pub reorder_us: u64,
-    /// Members have this long to send a packet that is missing.
+    /// Members have this long to send a packet that is missing; follows the measured time, as do
+    /// `suspect_us` and `give_up_us`.
     pub fetch_us: u64,
     /// Nothing was decided for so long, though something could be: another epoch is wanted.
     /// Doubles with each epoch in which nothing is decided.

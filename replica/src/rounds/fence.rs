@@ -54,12 +54,16 @@ impl Agreement {
     }
 }
 
+/// Who coordinates an epoch in a group of `n`.
+pub(super) fn coordinator_of(epoch: RoundsEpoch, n: usize) -> ReplicaId {
+    let EpochNumber(term) = epoch.term;
+    let sum = u64::from(term) + u64::from(epoch.attempt);
+    replica_at(usize::try_from(sum % n as u64).expect("smaller than the group"))
+}
+
 impl<S: StateMachine> Rounds<S> {
     fn coordinator_of(&self, epoch: RoundsEpoch) -> ReplicaId {
-        let EpochNumber(term) = epoch.term;
-        let sum = u64::from(term) + u64::from(epoch.attempt);
-        let index = usize::try_from(sum % self.n() as u64).expect("smaller than the group");
-        replica_at(index)
+        coordinator_of(epoch, self.n())
     }
 
     /// No votes before `epoch` from now on.
@@ -81,7 +85,8 @@ impl<S: StateMachine> Rounds<S> {
         let timings = self.config.timings;
         self.timers
             .arm(Timer::Resend, now.plus_us(timings.resend_us));
-        let patience = self.wishes.patience_us(timings.give_up_us);
+        let usual = self.at_least_flights_us(timings.give_up_us);
+        let patience = self.wishes.patience_us(usual);
         self.timers.arm(Timer::GiveUp, now.plus_us(patience));
         self.report(now, out);
     }
@@ -233,7 +238,8 @@ impl<S: StateMachine> Rounds<S> {
             return;
         }
         self.wishes.on_failure();
-        let patience = self.wishes.patience_us(self.config.timings.give_up_us);
+        let usual = self.at_least_flights_us(self.config.timings.give_up_us);
+        let patience = self.wishes.patience_us(usual);
         self.timers.arm(Timer::GiveUp, now.plus_us(patience));
         self.want(now, self.next_epoch(), out);
     }

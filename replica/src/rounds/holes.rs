@@ -83,7 +83,8 @@ impl<S: StateMachine> Rounds<S> {
         };
         self.send_others(RoundsMessage::FetchRound(fetch), out);
         let doublings = self.hole.attempts.min(DOUBLINGS_MAX);
-        let patience = self.config.timings.fetch_us << doublings;
+        let usual = self.beat.flights_us(1);
+        let patience = self.config.timings.fetch_us.max(usual) << doublings;
         self.timers.arm(Timer::Gap, now.plus_us(patience));
         self.hole.attempts += 1;
         if self.others_are_ahead() {

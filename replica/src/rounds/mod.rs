@@ -12,11 +12,13 @@
 //!   one begins with; [`install`]: how a replica gets there
 //! - [`transfer`]: what was decided without this replica; [`recovery`]: a replica that forgot
 //!   its votes comes back
+//! - [`attendance`]: who was heard, for operators
 //!
 //! There is no leader: a member that crashes stops nobody. Stamps make it fast, never right:
 //! safety holds under a root that reuses numbers or runs back.
 
 mod arrivals;
+mod attendance;
 mod beat;
 mod chain;
 mod config;
@@ -46,6 +48,7 @@ use crate::quorum::MAX_REPLICAS;
 use crate::{Boot, Effects, Persistent, StateMachine};
 use alloc::vec::Vec;
 use arrivals::Arrivals;
+use attendance::Attendance;
 use beat::Beat;
 use chain::{Chain, Cover};
 use fence::Agreement;
@@ -100,6 +103,7 @@ pub struct Rounds<S: StateMachine> {
     heard: [Tick; MAX_REPLICAS],
     /// When anything stamped last came.
     stamped_at: Tick,
+    attendance: Attendance,
     timers: Timers,
     counters: Counters,
     /// Where batches are built; kept so that a packet costs no growth.
@@ -153,6 +157,7 @@ impl<S: StateMachine> Rounds<S> {
             recovery: Recovery::default(),
             heard: [now; MAX_REPLICAS],
             stamped_at: now,
+            attendance: Attendance::default(),
             timers: Timers::default(),
             counters: Counters::default(),
             scratch: Vec::new(),
@@ -309,6 +314,7 @@ impl<S: StateMachine> Protocol for Rounds<S> {
             last_committed: log.last_committed(),
             hash: log.last_hash(),
             digest: self.history.machine().digest(),
+            rounds: Some(self.rounds_status()),
             counters: self.counters,
         }
     }

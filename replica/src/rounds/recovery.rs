@@ -5,13 +5,14 @@
 //! formed from f+1 members that forgot nothing. Every start has a number, the incarnation; whoever
 //! knows a newer life does not count the words of an older one.
 
+use super::fence::coordinator_of;
 use super::mutant::Mutant;
 use super::{Rounds, Timer};
 use crate::protocol::Mode;
 use crate::{Boot, Effects, StateMachine};
 use wire::message::rounds::{RoundsMessage, StartEpoch};
 use wire::message::{Message, Recover};
-use wire::{RoundsEpoch, Tick};
+use wire::{ReplicaId, RoundsEpoch, Tick};
 
 /// Asking to be let in is repeated at most this much more slowly.
 const BACKOFF_MAX: u32 = 5;
@@ -22,6 +23,16 @@ pub(super) struct Recovery {
     /// Epochs up to this one are not rejoined.
     above: RoundsEpoch,
     tries: u32,
+}
+
+/// This epoch or the next: whoever waits to be let in cannot coordinate what lets it in, and the
+/// group would wait for it in vain.
+fn coordinated_by_another(epoch: RoundsEpoch, replica: ReplicaId, n: usize) -> RoundsEpoch {
+    if coordinator_of(epoch, n) == replica {
+        epoch.next_attempt()
+    } else {
+        epoch
+    }
 }
 
 impl<S: StateMachine> Rounds<S> {
@@ -95,6 +106,7 @@ impl<S: StateMachine> Rounds<S> {
             return;
         }
         let wanted = self.next_epoch().max(above.next_attempt());
+        let wanted = coordinated_by_another(wanted, replica, self.n());
         // A wish that is not repeated any more was for something that has passed.
         let own = self.wishes.of(self.config.me);
         let is_wanted = own > self.installed.max(above) && self.timers.is_armed(Timer::Resend);
@@ -103,8 +115,25 @@ impl<S: StateMachine> Rounds<S> {
         }
     }
 
-    fn tell_newer_life(&self, replica: wire::ReplicaId, out: &mut Effects) {
+    fn tell_newer_life(&self, replica: ReplicaId, out: &mut Effects) {
         let wish = self.wish(self.fence);
         Self::send(replica, RoundsMessage::Suspect(wish), out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::EpochNumber;
+
+    #[test]
+    fn nobody_is_to_coordinate_the_epoch_that_lets_it_in() {
+        let epoch = |attempt| RoundsEpoch {
+            term: EpochNumber(4),
+            attempt,
+        };
+        let members = [0, 1, 2].map(ReplicaId);
+        let wanted = members.map(|member| coordinated_by_another(epoch(1), member, 3));
+        assert_eq!(wanted, [epoch(1), epoch(1), epoch(2)]);
     }
 }

@@ -14,6 +14,9 @@ use wire::{EpochNumber, ReplicaId, RoundsEpoch, Tick};
 
 /// Patience is doubled at most so often.
 const DOUBLINGS_MAX: u32 = 5;
+/// The longest way to a decision, in packets one after the other: a request, the votes for it and
+/// the locks, each waiting for the packet before it, and as much again for chance.
+const FLIGHTS: u64 = 12;
 
 /// What each member wants, and since when.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,9 +73,15 @@ impl<S: StateMachine> Rounds<S> {
     pub(super) fn arm_stall(&mut self, now: Tick) {
         let waits = self.mode == Mode::Normal && self.waits_for_a_decision();
         if waits && !self.timers.is_armed(Timer::Stall) {
-            let patience = self.wishes.patience_us(self.config.timings.suspect_us);
+            let usual = self.at_least_flights_us(self.config.timings.suspect_us);
+            let patience = self.wishes.patience_us(usual);
             self.timers.arm(Timer::Stall, now.plus_us(patience));
         }
+    }
+
+    /// A wait that a slow fabric lengthens: on one it is no sign of a crash.
+    pub(super) fn at_least_flights_us(&self, us: u64) -> u64 {
+        us.max(self.beat.flights_us(FLIGHTS))
     }
 
     /// Nothing was decided for a while. Without stamps another epoch would change nothing: the
@@ -81,7 +90,7 @@ impl<S: StateMachine> Rounds<S> {
         if self.mode != Mode::Normal || !self.waits_for_a_decision() {
             return;
         }
-        let lately_ns = self.config.timings.suspect_us * 1_000;
+        let lately_ns = self.at_least_flights_us(self.config.timings.suspect_us) * 1_000;
         if now.since(self.stamped_at) < lately_ns {
             self.want(now, self.next_epoch(), out);
         }

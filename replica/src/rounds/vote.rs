@@ -23,6 +23,7 @@ impl<S: StateMachine> Rounds<S> {
         out: &mut Effects,
     ) {
         self.stamped_at = now;
+        self.attendance.note(stamp);
         let time = stamp.time().unwrap_or_default();
         let packet = match message {
             Message::Rounds(RoundsMessage::Round(packet))
@@ -140,9 +141,13 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     fn note_own_copy(&mut self, now: Tick, proposal: &Proposal<'_>) {
-        if self.is_own(proposal) && !self.intake.is_in_flight() {
+        if !self.is_own(proposal) {
+            return;
+        }
+        let most_ns = self.config.timings.silent_us * 1_000;
+        self.beat.measured(proposal.number, now, most_ns);
+        if !self.intake.is_in_flight() {
             self.timers.cancel(Timer::Flight);
-            self.beat.measured(now);
         }
     }
 

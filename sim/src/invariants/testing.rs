@@ -87,6 +87,7 @@ impl Protocol for FakeLog {
             last_committed: observed.last_committed,
             hash: observed.hash,
             digest: self.digest,
+            rounds: None,
             counters: Counters::default(),
         }
     }

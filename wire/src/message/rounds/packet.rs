@@ -2,6 +2,7 @@
 
 use super::{Batch, Frontier, tag};
 use crate::bytes::{Put, Reader};
+use crate::message::Request;
 use crate::{AgreedTime, Position, ReplicaId, RoundsEpoch, SequenceNumber, WireError};
 use alloc::vec::Vec;
 
@@ -29,6 +30,10 @@ pub struct RoundPacket<'a> {
 impl<'a> RoundPacket<'a> {
     /// Bytes of the message besides its batch.
     pub const OVERHEAD: usize = 1 + 1 + 8 + 8 + 8 + 40 + 40 + 8;
+
+    /// Bytes of a packet that a client's operation must leave free, besides what its request
+    /// takes: a member passes it on in a packet of a round, alone if need be.
+    pub const RESERVED: usize = Self::OVERHEAD + Batch::cost(0) - Request::OVERHEAD;
 
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         Ok(Self {
@@ -104,6 +109,9 @@ pub struct Proposal<'a> {
 }
 
 impl<'a> Proposal<'a> {
+    /// Bytes of a proposal besides its batch.
+    const OVERHEAD: usize = 1 + 8 + 8 + 8 + 4;
+
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         Ok(Self {
             sender: reader.u8("sender")?,
@@ -122,6 +130,11 @@ impl<'a> Proposal<'a> {
         out.put_counted(self.batch.bytes());
     }
 }
+
+const _: () = assert!(
+    Held::OVERHEAD <= RoundPacket::OVERHEAD,
+    "whatever a round packet can hold can be sent again alone"
+);
 
 /// What a member knows of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,6 +161,9 @@ pub struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
+    /// Bytes of the message besides the batch of the packet that is held.
+    pub const OVERHEAD: usize = 1 + 1 + 8 + 8 + 1 + Proposal::OVERHEAD;
+
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         Ok(Self {
             replica: reader.replica()?,

@@ -171,6 +171,27 @@ proptest! {
     }
 
     #[test]
+    fn what_a_packet_needs_besides_its_batch_is_as_declared(owned in owned()) {
+        let bytes = owned.batch();
+        let batch = Batch::parse(&bytes).unwrap();
+        let [round, _, held] = owned.packets(batch).map(|message| {
+            let mut bytes = Vec::new();
+            Message::Rounds(message).emit(&mut bytes);
+            bytes.len()
+        });
+        prop_assert_eq!(round, RoundPacket::OVERHEAD + bytes.len());
+        if owned.wants == 1 {
+            prop_assert_eq!(held, Held::OVERHEAD + bytes.len());
+        }
+        for (seed, operation) in &owned.entries {
+            let mut asked = Vec::new();
+            Message::Request(owned.request(*seed, operation)).emit(&mut asked);
+            let passed_on = RoundPacket::OVERHEAD + Batch::cost(operation.len());
+            prop_assert_eq!(asked.len() + RoundPacket::RESERVED, passed_on);
+        }
+    }
+
+    #[test]
     fn an_epoch_is_a_view_that_grows_with_it(a in any::<(u32, u32)>(), b in any::<(u32, u32)>()) {
         let epoch = |(term, attempt)| RoundsEpoch { term: crate::EpochNumber(term), attempt };
         let (one, other) = (epoch(a), epoch(b));
