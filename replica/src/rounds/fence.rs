@@ -100,6 +100,7 @@ impl<S: StateMachine> Rounds<S> {
             epoch: self.fence,
             installed: self.installed,
             incarnations: self.incarnations,
+            term_base: self.term_base,
             locked: self.locked_frontier(),
             committed: committed.expect("what is decided last is held"),
             values: Values::encode(self.chain.values_above(self.committed), &mut storage),
@@ -170,13 +171,19 @@ impl<S: StateMachine> Rounds<S> {
                 self.want_positions(now);
             }
             Merged::Overtaken => {}
-            Merged::Values(values) => {
+            Merged::Values {
+                values,
+                term,
+                term_base,
+            } => {
+                // A new attempt goes on with the numbers of its term, a new term counts from 1.
+                let end = Position(self.committed.0 + values.len() as u64);
                 let mut storage = Vec::new();
                 let start = StartEpoch {
                     replica: self.config.me,
                     epoch,
                     incarnations: self.lives_known_to(&chosen),
-                    term_base: self.term_base_of(epoch, values.len()),
+                    term_base: if epoch.term == term { term_base } else { end },
                     below: self.chain.footing_at(self.committed).expect("it is held"),
                     values: Values::encode(
                         values.iter().map(|value| Stored::value_of(value.as_ref())),
@@ -215,15 +222,6 @@ impl<S: StateMachine> Rounds<S> {
             lives.learn(member, life.expect("there are f+1 reports"));
         }
         lives
-    }
-
-    /// A new attempt goes on with the numbers of its term, a new term counts from 1.
-    fn term_base_of(&self, epoch: RoundsEpoch, values: usize) -> Position {
-        if epoch.term == self.installed.term {
-            self.term_base
-        } else {
-            Position(self.committed.0 + values as u64)
-        }
     }
 
     fn send_start(&self, start: &StartEpoch<'_>, out: &mut Effects) {

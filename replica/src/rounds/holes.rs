@@ -147,7 +147,7 @@ impl<S: StateMachine> Rounds<S> {
                 }
             }
             HeldBody::NoOp if held.sequence == next && self.may_vote() => {
-                self.vote(now, &Value::NoOp)
+                self.vote(now, &Value::NoOp);
             }
             HeldBody::Lacking if held.sequence == next && held.sequence == self.hole.first => {
                 self.hole.lacking.insert(held.replica);

@@ -9,12 +9,13 @@ use super::proposal::Stored;
 use crate::quorum::Quorum;
 use alloc::vec::Vec;
 use wire::message::rounds::{Footing, Frontier, Report, Value};
-use wire::{Position, RoundsEpoch};
+use wire::{EpochNumber, Position, RoundsEpoch};
 
 /// A report, owned, with the prefix that each of its values completes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Reported {
     installed: RoundsEpoch,
+    term_base: Position,
     locked: Frontier,
     committed: Footing,
     /// `None`: a no-op.
@@ -30,6 +31,7 @@ impl Reported {
         });
         Self {
             installed: report.installed,
+            term_base: report.term_base,
             locked: report.locked,
             committed: report.committed,
             values: values.collect(),
@@ -63,8 +65,13 @@ impl Reported {
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Merged {
-    /// The values above the coordinator's decided prefix.
-    Values(Vec<Option<Stored>>),
+    /// The values above the coordinator's decided prefix, and where the numbers of the newest
+    /// installed epoch's term begin: the coordinator may not have got there.
+    Values {
+        values: Vec<Option<Stored>>,
+        term: EpochNumber,
+        term_base: Position,
+    },
     /// The log of this reporter is needed first: it has decided more than the coordinator.
     Lacking(usize),
     /// The coordinator has learnt since of decisions that nobody here can have reported: a later
@@ -134,7 +141,11 @@ pub(super) fn merge(
         at = extend(cover, &at, &value);
         values.push(value);
     }
-    Merged::Values(values.iter().map(Stored::of_value).collect())
+    Merged::Values {
+        values: values.iter().map(Stored::of_value).collect(),
+        term: newest.term,
+        term_base: longest.term_base,
+    }
 }
 
 /// The value after `at` that enough reports with that very prefix have voted for.

@@ -124,7 +124,7 @@ fn a_digest_that_covers_only_the_last_packet() {
         group.deliver(|flying| flying.proposes() && (flying.from == 0) == (flying.to == 0));
         group.wire.retain(|flying| !flying.proposes());
         for _ in 0..20 {
-            group.deliver(|flying| flying.is_round());
+            group.deliver(group::Flying::is_round);
         }
         group.settle();
         group

@@ -39,6 +39,7 @@ fn report(log: &str, committed: usize, locked: usize, installed: u64) -> Reporte
         epoch: RoundsEpoch::from_view(ViewNumber(99)),
         installed: RoundsEpoch::from_view(ViewNumber(installed)),
         incarnations: Incarnations::unknown(3),
+        term_base: Position::ZERO,
         locked: footings[locked].frontier,
         committed: footings[committed],
         values: Values::encode(values, &mut storage),
@@ -56,7 +57,7 @@ fn merged_above(committed: u64, n: usize, reports: &[Reported]) -> Result<String
         Some(stored) => char::from(u8::try_from(stored.number).unwrap()),
     };
     match merge(&reports, Position(committed), quorum, None) {
-        Merged::Values(values) => Ok(values.iter().map(letter).collect()),
+        Merged::Values { values, .. } => Ok(values.iter().map(letter).collect()),
         Merged::Lacking(index) => Err(index),
         Merged::Overtaken => Err(usize::MAX),
     }

@@ -55,6 +55,8 @@ pub struct Report<'a> {
     pub installed: RoundsEpoch,
     /// The newest lives that the member knows of.
     pub incarnations: Incarnations,
+    /// Number 1 of that epoch's term stands at the position after this one.
+    pub term_base: Position,
     /// The longest prefix that it knows to have a majority.
     pub locked: Frontier,
     /// The prefix that it has executed; the values stand on it.
@@ -70,6 +72,7 @@ impl<'a> Report<'a> {
             epoch: reader.rounds_epoch()?,
             installed: reader.rounds_epoch()?,
             incarnations: Incarnations::parse(reader)?,
+            term_base: reader.position("base of the term")?,
             locked: Frontier::parse(reader)?,
             committed: Footing::parse(reader)?,
             values: Values::parse(reader)?,
@@ -82,6 +85,7 @@ impl<'a> Report<'a> {
         out.put_rounds_epoch(self.epoch);
         out.put_rounds_epoch(self.installed);
         self.incarnations.emit(out);
+        out.put_u64(self.term_base.0);
         self.locked.emit(out);
         self.committed.emit(out);
         self.values.emit(out);

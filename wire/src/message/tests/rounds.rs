@@ -114,6 +114,7 @@ impl Owned {
                 epoch,
                 installed,
                 incarnations,
+                term_base: Position(self.numbers[2]),
                 locked: self.frontier(1),
                 committed: self.footing(),
                 values,
