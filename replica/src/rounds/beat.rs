@@ -142,9 +142,15 @@ impl<S: StateMachine> Rounds<S> {
         undecided < self.config.limits.undecided / 2
     }
 
-    /// Work was voted for and nobody has been told.
+    /// Work was voted for and nobody has been told; or there is no room for more votes before
+    /// what was voted for is decided.
     fn owes_acknowledgement(&self) -> bool {
-        self.newest_work > self.beat.acknowledged
+        let owed = if self.may_vote() {
+            self.newest_work
+        } else {
+            self.chain.head()
+        };
+        owed > self.beat.acknowledged
     }
 
     /// Work has a majority, is not decided, and nobody has been told.

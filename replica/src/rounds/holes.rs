@@ -9,10 +9,11 @@ use crate::protocol::Mode;
 use crate::quorum::ReplicaSet;
 use crate::{Effects, StateMachine};
 use wire::message::rounds::{FetchRound, Held, HeldBody, RoundsMessage, Value};
-use wire::{Position, SequenceNumber, Tick};
+use wire::{Position, ReplicaId, SequenceNumber, Tick};
 
 /// Packets asked for at once.
-const FETCH_MAX: u64 = 16;
+const FETCH_MAX: u64 = ASKED_MAX as u64;
+const ASKED_MAX: usize = 32;
 /// Each question waits twice as long as the last, at most so often doubled.
 const DOUBLINGS_MAX: u32 = 5;
 
@@ -21,10 +22,27 @@ const DOUBLINGS_MAX: u32 = 5;
 pub(super) struct Hole {
     first: SequenceNumber,
     attempts: u32,
-    lacking: ReplicaSet,
+    /// Who lacks the first missing packet, the one after it, and so on.
+    lacking: [ReplicaSet; ASKED_MAX],
 }
 
 impl Hole {
+    fn note_lacking(&mut self, sequence: SequenceNumber, member: ReplicaId) {
+        let index = sequence.0.checked_sub(self.first.0);
+        let index = index.and_then(|index| usize::try_from(index).ok());
+        if let Some(lacking) = index.and_then(|index| self.lacking.get_mut(index)) {
+            lacking.insert(member);
+        }
+    }
+
+    /// The first packets are missing no more.
+    fn go_past(&mut self, count: usize) {
+        self.first = SequenceNumber(self.first.0 + count as u64);
+        self.attempts = 0;
+        self.lacking.copy_within(count.., 0);
+        self.lacking[ASKED_MAX - count..].fill(ReplicaSet::default());
+    }
+
     /// There is none, or it is another's.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
@@ -149,16 +167,34 @@ impl<S: StateMachine> Rounds<S> {
             HeldBody::NoOp if held.sequence == next && self.may_vote() => {
                 self.vote(now, &Value::NoOp);
             }
-            HeldBody::Lacking if held.sequence == next && held.sequence == self.hole.first => {
-                self.hole.lacking.insert(held.replica);
-                let lack = self.hole.lacking.len() + 1;
-                if lack >= self.config.quorum.majority() && self.may_vote() {
-                    self.counters.gaps_given_up += 1;
-                    self.vote(now, &Value::NoOp);
-                }
+            HeldBody::Lacking if self.hole.first == next => {
+                self.hole.note_lacking(held.sequence, held.replica);
             }
             HeldBody::NoOp | HeldBody::Lacking => {}
         }
         self.go_on(now, out);
+    }
+
+    /// Votes no-op for every missing packet in turn that a majority lacks. A group that was cut
+    /// in pieces may have thousands of them: they must go faster than new ones come.
+    pub(super) fn vote_down_lacking(&mut self, now: Tick) {
+        let majority = self.config.quorum.majority();
+        let mut done = 0;
+        while done < ASKED_MAX
+            && self.hole.lacking[done].len() + 1 >= majority
+            && self.may_vote()
+            && self.next_sequence().0 == self.hole.first.0 + done as u64
+            && self.arrivals.get(self.next_sequence()).is_none()
+        {
+            self.counters.gaps_given_up += 1;
+            self.vote(now, &Value::NoOp);
+            done += 1;
+        }
+        if done > 0 {
+            self.hole.go_past(done);
+            if self.hole.lacking[0].is_empty() {
+                self.timers.arm(Timer::Gap, now);
+            }
+        }
     }
 }

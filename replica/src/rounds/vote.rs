@@ -156,6 +156,7 @@ impl<S: StateMachine> Rounds<S> {
         if self.mode != Mode::Normal {
             return;
         }
+        self.vote_down_lacking(now);
         while self.may_vote()
             && self.arrivals.term() == self.installed.term
             && let Some(packet) = self.arrivals.take(self.next_sequence())
