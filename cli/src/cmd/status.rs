@@ -107,7 +107,7 @@ mod tests {
     fn rounds_have_epochs_and_silent_members() {
         let said = json!({
             "state": "normal",
-            "view": 1 << 32,
+            "view": 1_u64 << 32,
             "epoch": "1.0",
             "slot": 7,
             "rounds": { "silent_us": [0, 0, 900_000] },
