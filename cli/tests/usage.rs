@@ -72,7 +72,7 @@ fn mistakes_are_told_with_what_is_valid() {
         (vec!["sim", "--mutants", "--seed=3"], "cannot be used with"),
         (
             vec!["sim", "--seed=1", "--mutant=none"],
-            "there is no mutant none",
+            "protocol spec-paxos has no mutant none",
         ),
         (
             vec!["sim", "--protocol=unreplicated", "--replicas=5"],
