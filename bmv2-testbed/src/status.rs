@@ -2,7 +2,7 @@
 //! deployment's folder. Sockets are files, so this works across network namespaces.
 
 use link::StopFlag;
-use replica::protocol::RoundsStatus;
+use replica::protocol::{Mode, RoundsStatus};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
 use std::fs;
@@ -12,7 +12,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
-use wire::ReplicaId;
+use wire::{Members, ReplicaId};
 
 /// How long a role has to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -138,20 +138,22 @@ pub fn of_replica(report: &replica::driver::Report) -> Value {
     if let Some(rounds) = status.rounds {
         said["epoch"] = rounds.epoch.to_string().into();
         said["rounds"] = of_rounds(&rounds);
+        if status.mode == Mode::Recovering && !rounds.members.contains(status.replica) {
+            said["state"] = "outside".into();
+        }
     }
     said
 }
 
 /// Who was heard in the rounds of late.
 fn of_rounds(rounds: &RoundsStatus) -> Value {
-    let heard = |index: &usize| {
-        let member = u8::try_from(*index).expect("a group has at most 15 members");
-        rounds.closed_members.contains(ReplicaId(member))
-    };
+    let numbers = |set: Members| set.iter().map(|member| member.0).collect::<Vec<_>>();
+    let silent_us = |member: ReplicaId| rounds.silent_us[usize::from(member.0)];
     json!({
         "closed": rounds.closed_round.0,
-        "heard": (0..rounds.members).filter(heard).collect::<Vec<_>>(),
-        "silent_us": rounds.silent_us[..rounds.members],
+        "members": numbers(rounds.members),
+        "heard": numbers(rounds.closed_members.common(rounds.members)),
+        "silent_us": rounds.members.iter().map(silent_us).collect::<Vec<_>>(),
     })
 }
 

@@ -85,8 +85,8 @@ pub struct Status {
 pub struct RoundsStatus {
     /// The epoch that is installed.
     pub epoch: RoundsEpoch,
-    /// How many members there are.
-    pub members: usize,
+    /// Who votes in the epoch.
+    pub members: Members,
     /// The newest closed round in the stamps that came.
     pub closed_round: RoundNumber,
     /// Who was heard in it. When little is said a round may hold one member's packet.

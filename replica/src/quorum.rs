@@ -1,12 +1,14 @@
 //! How many replicas make a decision: pure arithmetic, and a set of replicas.
 
-use wire::ReplicaId;
+use wire::{Members, ReplicaId};
 
 /// The largest group: a member is a bit of 32 in the root's bitmap, and 9 is the largest anyone
 /// has measured; the bound keeps per-replica arrays small.
 pub const MAX_REPLICAS: usize = 15;
 
-/// Quorum sizes of a group of n = 2f+1 replicas (NSDI'15, section 4.1).
+/// Quorum sizes of a group of n = 2f+1 replicas (NSDI'15, section 4.1). With synchronous rounds
+/// the members may change, and there may be an even number of them for a while: 2f+2 replicas
+/// survive no more crashes than 2f+1, and need one vote more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Quorum {
     n: u8,
@@ -29,6 +31,19 @@ impl Quorum {
         }
     }
 
+    /// Quorums of any number of members, even ones too. Panics if there are none, or more than
+    /// [`MAX_REPLICAS`].
+    pub fn of_members(members: Members) -> Self {
+        let n = members.len();
+        assert!(
+            (1..=MAX_REPLICAS).contains(&n),
+            "a group of {n} members is not possible"
+        );
+        Self {
+            n: u8::try_from(n).expect("at most 15"),
+        }
+    }
+
     /// Replicas in the group.
     pub fn n(self) -> usize {
         self.n.into()
@@ -36,23 +51,24 @@ impl Quorum {
 
     /// Crashes that the group survives.
     pub fn f(self) -> usize {
-        self.n() / 2
+        (self.n() - 1) / 2
     }
 
-    /// f + 1: any two share a replica.
+    /// f + 1, one more in a group of even size: any two share a replica.
     pub fn majority(self) -> usize {
-        self.f() + 1
+        self.n() / 2 + 1
     }
 
-    /// f + ⌈f/2⌉ + 1: of any f + 1 replicas, a majority was in it.
+    /// f + ⌈f/2⌉ + 1, or what is as much in a group of even size: of any majority, a majority was
+    /// in it.
     pub fn superquorum(self) -> usize {
-        self.f() + self.f().div_ceil(2) + 1
+        self.n() - self.majority() + self.merge_votes()
     }
 
-    /// ⌈f/2⌉ + 1: how many of f + 1 reports must agree for an entry to have been possibly
-    /// completed by a superquorum.
+    /// ⌈f/2⌉ + 1, a majority of a majority: how many of its reports must agree for an entry to
+    /// have been possibly completed by a superquorum.
     pub fn merge_votes(self) -> usize {
-        self.f().div_ceil(2) + 1
+        self.majority() / 2 + 1
     }
 }
 
@@ -114,8 +130,10 @@ mod tests {
 
     #[test]
     fn a_superquorum_leaves_a_majority_of_votes_in_every_quorum() {
-        for n in [1, 3, 5, 7, 9, 11, 13, 15] {
-            let q = Quorum::of(n).expect("odd and small");
+        for n in 1..=MAX_REPLICAS {
+            let q = Quorum::of_members(Members::first(n));
+            assert!(2 * q.majority() > n && q.superquorum() <= n, "n = {n}");
+            assert!(n - q.f() >= q.majority(), "n = {n}");
             let seen = q.superquorum() + q.majority() - q.n();
             assert!(seen >= q.merge_votes() || q.f() == 0, "n = {n}");
             assert!(

@@ -89,6 +89,11 @@ number!(
     u64
 );
 
+impl ClientId {
+    /// The group itself: its requests change who is in it. No client has this number.
+    pub const GROUP: Self = Self(0);
+}
+
 /// An epoch of synchronous rounds: a configuration of voters that agree on the past.
 ///
 /// The term is the root's, raised by the controller; the attempt is raised by members that must

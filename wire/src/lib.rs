@@ -15,6 +15,7 @@ extern crate std;
 
 mod bytes;
 mod ids;
+mod members;
 pub mod message;
 pub mod pretty;
 mod stamp;
@@ -24,8 +25,9 @@ pub use ids::{
     AgreedTime, ClientId, EpochNumber, GroupId, HostAddress, Position, ReplicaId, RequestNumber,
     RoundNumber, RoundsEpoch, SequenceNumber, SlotNumber, SummaryHash, Tick, ViewNumber,
 };
+pub use members::Members;
 pub use message::Message;
-pub use stamp::{Kind, Members, STAMP_LEN, Sender, StampHeader, StampView};
+pub use stamp::{Kind, STAMP_LEN, Sender, StampHeader, StampView};
 
 /// The UDP destination port under which a switch looks for a stamp.
 pub const STAMP_PORT: u16 = 9770;

@@ -2,7 +2,9 @@
 //!
 //! The same 44 bytes as `stamp_h` in `p4/shared/headers.p4`.
 
-use crate::{AgreedTime, EpochNumber, GroupId, ReplicaId, RoundNumber, SequenceNumber, WireError};
+use crate::{
+    AgreedTime, EpochNumber, GroupId, Members, ReplicaId, RoundNumber, SequenceNumber, WireError,
+};
 use zerocopy::byteorder::network_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -89,19 +91,6 @@ pub enum Sender {
     Member(ReplicaId),
     /// Somebody else: a client.
     Outsider,
-}
-
-/// A set of members: bit i stands for member i.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Members(pub u32);
-
-impl Members {
-    /// Whether `member` is in the set.
-    pub fn contains(self, member: ReplicaId) -> bool {
-        1_u32
-            .checked_shl(member.0.into())
-            .is_some_and(|bit| self.0 & bit != 0)
-    }
 }
 
 /// What a stamp header means.

@@ -64,7 +64,7 @@ fn columns(protocol: ProtocolName) -> Vec<&'static str> {
 fn row(columns: &[&str], name: &str, said: &Value) -> Vec<String> {
     let field = |column: &&str| match (*column, &said[*column]) {
         ("role", _) => name.to_owned(),
-        ("silent", _) => silent(&said["rounds"]["silent_us"]),
+        ("silent", _) => silent(&said["rounds"]),
         (_, Value::Null) => "-".to_owned(),
         (_, Value::String(text)) => text.chars().take(16).collect(),
         (_, other) => other.to_string(),
@@ -73,13 +73,15 @@ fn row(columns: &[&str], name: &str, said: &Value) -> Vec<String> {
 }
 
 /// The members that a replica says were not heard for a while, and for how long.
-fn silent(silent_us: &Value) -> String {
-    let Some(times) = silent_us.as_array() else {
+fn silent(rounds: &Value) -> String {
+    let (Some(members), Some(times)) =
+        (rounds["members"].as_array(), rounds["silent_us"].as_array())
+    else {
         return "-".to_owned();
     };
-    let silent: Vec<_> = times
+    let silent: Vec<_> = members
         .iter()
-        .enumerate()
+        .zip(times)
         .filter_map(|(member, time)| {
             let time = Duration::from_micros(time.as_u64()?);
             (time >= SILENT).then(|| format!("r{member} {:.1} s", time.as_secs_f64()))
@@ -98,9 +100,13 @@ mod tests {
     #[test]
     fn who_is_silent_is_named_with_the_time() {
         assert_eq!(silent(&Value::Null), "-");
-        assert_eq!(silent(&json!([0, 20_000, 0])), "nobody");
-        let text = silent(&json!([0, 1_250_000, 0, 300_000, 0]));
-        assert_eq!(text, "r1 1.2 s, r3 0.3 s");
+        let nobody = json!({ "members": [0, 1, 2], "silent_us": [0, 20_000, 0] });
+        assert_eq!(silent(&nobody), "nobody");
+        let some = json!({
+            "members": [0, 1, 2, 4, 5],
+            "silent_us": [0, 1_250_000, 0, 300_000, 0],
+        });
+        assert_eq!(silent(&some), "r1 1.2 s, r4 0.3 s");
     }
 
     #[test]
@@ -110,7 +116,7 @@ mod tests {
             "view": 1_u64 << 32,
             "epoch": "1.0",
             "slot": 7,
-            "rounds": { "silent_us": [0, 0, 900_000] },
+            "rounds": { "members": [0, 1, 2], "silent_us": [0, 0, 900_000] },
         });
         let columns = columns(ProtocolName::Rounds);
         let row = row(&columns, "r0", &said);

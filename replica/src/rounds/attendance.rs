@@ -48,7 +48,7 @@ impl<S: StateMachine> Rounds<S> {
     pub(super) fn rounds_status(&self) -> RoundsStatus {
         RoundsStatus {
             epoch: self.installed,
-            members: self.n(),
+            members: self.voters(),
             closed_round: self.attendance.round,
             closed_members: self.attendance.members,
             silent_us: self.attendance.silent_us(),

@@ -5,13 +5,13 @@
 //! by themselves. Without anything to say it is sent now and then: soon while somebody has
 //! something to learn from it, else seldom.
 
-use super::{Rounds, Timer, replica_at};
+use super::{Rounds, Timer};
 use crate::client_table::Freshness;
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
 use wire::message::rounds::{Batch, Frontier, RoundPacket, RoundsMessage};
 use wire::message::{Message, Reply, Request};
-use wire::{ClientId, HostAddress, Position, Tick};
+use wire::{ClientId, HostAddress, Position, ReplicaId, Tick};
 
 /// The measured time of a packet to the root and back counts with one part in so many.
 const SMOOTHING: u64 = 8;
@@ -77,6 +77,10 @@ impl<S: StateMachine> Rounds<S> {
     pub(super) fn on_request(&mut self, now: Tick, request: &Request<'_>, out: &mut Effects) {
         if self.mode == Mode::Recovering {
             // The client will ask another member.
+            return;
+        }
+        if request.client == ClientId::GROUP {
+            self.on_change_request(now, request, out);
             return;
         }
         let limit = self.batch_limit();
@@ -214,14 +218,12 @@ impl<S: StateMachine> Rounds<S> {
     /// Whether work is undecided here or at a member that was heard lately.
     fn somebody_learns(&self, now: Tick) -> bool {
         let silent_ns = self.config.timings.silent_us * 1_000;
-        let learns = |index: usize| {
-            let member = replica_at(index);
-            now.since(self.heard[index]) < silent_ns
+        let learns = |member: ReplicaId| {
+            now.since(self.heard[usize::from(member.0)]) < silent_ns
                 && self.votes.decided_at(member) < self.newest_work
         };
-        let me = usize::from(self.config.me.0);
-        let others = (0..self.n()).filter(|index| *index != me);
-        self.committed < self.newest_work || others.into_iter().any(learns)
+        let mut others = self.voters().without(self.config.me).iter();
+        self.committed < self.newest_work || others.any(learns)
     }
 
     pub(super) fn on_beat(&mut self, now: Tick, out: &mut Effects) {

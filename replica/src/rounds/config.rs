@@ -2,16 +2,19 @@
 
 use super::mutant::Mutant;
 use crate::history::Bounds;
-use crate::quorum::Quorum;
-use wire::{DEFAULT_PAYLOAD_LIMIT, ReplicaId, STAMP_LEN};
+use crate::quorum::{MAX_REPLICAS, Quorum};
+use wire::{DEFAULT_PAYLOAD_LIMIT, Members, ReplicaId, STAMP_LEN};
 
 /// Settings of one replica; all replicas of a group have the same but for `me`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// This replica.
     pub me: ReplicaId,
-    /// The group's quorums.
-    pub quorum: Quorum,
+    /// Who was in the group on its first boot. Changes since are in the log.
+    pub members: Members,
+    /// How many replicas there are that are members or may become members: their numbers are
+    /// below this one.
+    pub known: usize,
     /// Bytes that a message may have in one packet, without the stamp.
     pub payload_limit: usize,
     /// What may be kept.
@@ -26,14 +29,20 @@ pub struct Config {
 impl Config {
     /// A group with default limits and timings.
     pub fn new(me: ReplicaId, quorum: Quorum) -> Self {
+        Self::with_others(me, quorum, quorum.n())
+    }
+
+    /// The same with replicas besides the first members: `known` in all.
+    pub fn with_others(me: ReplicaId, quorum: Quorum, known: usize) -> Self {
         assert!(
-            usize::from(me.0) < quorum.n(),
-            "replica {me} of a group of {}",
+            usize::from(me.0) < known && quorum.n() <= known && known <= MAX_REPLICAS,
+            "replica {me} of {known}, with {} members",
             quorum.n()
         );
         Self {
             me,
-            quorum,
+            members: Members::first(quorum.n()),
+            known,
             payload_limit: DEFAULT_PAYLOAD_LIMIT - STAMP_LEN,
             limits: Limits::default(),
             timings: Timings::default(),

@@ -11,14 +11,14 @@ use crate::history::{Origin, RequestRef};
 use crate::{Effects, StateMachine};
 use wire::message::Request;
 use wire::message::rounds::{Batch, Value};
-use wire::{AgreedTime, Position, ReplicaId, Tick};
+use wire::{AgreedTime, ClientId, Position, ReplicaId, Tick};
 
 impl<S: StateMachine> Rounds<S> {
     /// Members have said more, or the chain has grown.
     pub(super) fn after_votes(&mut self, now: Tick, out: &mut Effects) {
         self.advance_lock();
         self.advance_commit(now, out);
-        if self.votes.contradiction(self.n(), &self.chain).is_some() {
+        if self.votes.contradiction(&self.chain).is_some() {
             self.want_positions(now);
         }
         self.arm_stall(now);
@@ -26,21 +26,24 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     fn advance_lock(&mut self) {
-        let (n, me, head) = (self.n(), self.config.me, self.chain.head());
-        let quorum = self.config.quorum;
-        let voted = self.votes.acknowledged_by(n, me, head, quorum.majority());
+        let (voters, me, head) = (self.voters(), self.config.me, self.chain.head());
+        let majority = self.quorum().majority();
+        let voted = self.votes.acknowledged_by(voters, me, head, majority);
         self.locked = self.locked.max(voted);
     }
 
     fn advance_commit(&mut self, now: Tick, out: &mut Effects) {
-        let (n, me, quorum) = (self.n(), self.config.me, self.config.quorum);
+        let (voters, me, quorum) = (self.voters(), self.config.me, self.quorum());
         let votes = if self.config.breaks(Mutant::CommitByMajority) {
             quorum.majority()
         } else {
             quorum.superquorum()
         };
-        let by_votes = self.votes.acknowledged_by(n, me, self.chain.head(), votes);
-        let by_locks = self.votes.locked_by(n, me, self.locked, quorum.majority());
+        let head = self.chain.head();
+        let by_votes = self.votes.acknowledged_by(voters, me, head, votes);
+        let by_locks = self
+            .votes
+            .locked_by(voters, me, self.locked, quorum.majority());
         let mut decided = by_votes.max(by_locks).max(self.votes.known_decided());
         if self.config.breaks(Mutant::CommitOwnLock) {
             decided = decided.max(self.locked);
@@ -62,6 +65,7 @@ impl<S: StateMachine> Rounds<S> {
             self.execute(self.committed.next(), out);
         }
         self.intake.executed(position);
+        self.want_changed_members(now, out);
         self.wishes.on_progress();
         self.timers.cancel(Timer::Stall);
         self.arm_stall(now);
@@ -83,7 +87,11 @@ impl<S: StateMachine> Rounds<S> {
         let mine = ReplicaId(proposal.sender) == self.config.me;
         let parsed = Batch::parse(&batch).expect("it was checked");
         for request in &parsed {
-            self.execute_request(&request, time, mine, out);
+            if request.client == ClientId::GROUP {
+                self.execute_change(&request, mine, out);
+            } else {
+                self.execute_request(&request, time, mine, out);
+            }
         }
         self.scratch = batch;
     }

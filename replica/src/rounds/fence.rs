@@ -1,20 +1,23 @@
 //! The end of an epoch: a replica promises to vote in none before the next, tells the coordinator
 //! what it has voted for, and the coordinator says what the next begins with.
 //!
-//! The coordinator of epoch (term, attempt) is member (term + attempt) mod n. It coordinates a
-//! number at most once: it does not after a restart, for the number was promised on disk before.
+//! The coordinator of an epoch is the replica that its attempt names (attempt mod 16), whoever is a
+//! member. It coordinates a number at most once: it does not after a restart, for the number was
+//! promised on disk before.
 
 use super::chain::Cover;
+use super::membership::{changed, changes_of, coordinator_of};
 use super::merge::{Merged, Reported, merge};
 use super::mutant::Mutant;
 use super::proposal::Stored;
 use super::{Rounds, Timer, replica_at};
 use crate::protocol::Mode;
+use crate::quorum::Quorum;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
 use wire::message::Incarnations;
-use wire::message::rounds::{Report, RoundsMessage, StartEpoch, Values};
-use wire::{EpochNumber, Position, ReplicaId, RoundsEpoch, Tick};
+use wire::message::rounds::{Membership, Report, RoundsMessage, StartEpoch, Values};
+use wire::{Members, Position, ReplicaId, RoundsEpoch, Tick};
 
 /// A report and which of the reporter's lives made it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,18 +57,23 @@ impl Agreement {
     }
 }
 
-/// Who coordinates an epoch in a group of `n`.
-pub(super) fn coordinator_of(epoch: RoundsEpoch, n: usize) -> ReplicaId {
-    let EpochNumber(term) = epoch.term;
-    let sum = u64::from(term) + u64::from(epoch.attempt);
-    replica_at(usize::try_from(sum % n as u64).expect("smaller than the group"))
+/// Reports of a majority of the voters of the newest epoch that is installed anywhere, and those
+/// voters; whoever has installed it first.
+fn choose<'a>(reports: &[&'a Received]) -> Option<(Vec<&'a Received>, Membership)> {
+    let newest = reports.iter().max_by_key(|one| one.reported.installed())?;
+    let voters = newest.reported.membership();
+    let majority = Quorum::of_members(voters.members).majority();
+    let mut chosen: Vec<_> = reports
+        .iter()
+        .filter(|one| voters.members.contains(one.replica))
+        .copied()
+        .collect();
+    chosen.sort_by_key(|one| core::cmp::Reverse(one.reported.installed()));
+    chosen.truncate(majority);
+    (chosen.len() == majority).then_some((chosen, voters))
 }
 
 impl<S: StateMachine> Rounds<S> {
-    fn coordinator_of(&self, epoch: RoundsEpoch) -> ReplicaId {
-        coordinator_of(epoch, self.n())
-    }
-
     /// No votes before `epoch` from now on.
     pub(super) fn fence_at(&mut self, now: Tick, epoch: RoundsEpoch, out: &mut Effects) {
         assert!(epoch > self.fence, "fences only rise");
@@ -99,13 +107,14 @@ impl<S: StateMachine> Rounds<S> {
             replica: self.config.me,
             epoch: self.fence,
             installed: self.installed,
+            membership: self.epoch_membership,
             incarnations: self.incarnations,
             term_base: self.term_base,
             locked: self.locked_frontier(),
             committed: committed.expect("what is decided last is held"),
             values: Values::encode(self.chain.values_above(self.committed), &mut storage),
         };
-        let coordinator = self.coordinator_of(self.fence);
+        let coordinator = coordinator_of(self.fence);
         if coordinator == self.config.me {
             self.add_report(&report);
             self.try_start(now, out);
@@ -129,7 +138,7 @@ impl<S: StateMachine> Rounds<S> {
             self.tell_start(report.replica, out);
             return;
         }
-        if report.epoch < self.fence || self.coordinator_of(report.epoch) != self.config.me {
+        if report.epoch < self.fence || coordinator_of(report.epoch) != self.config.me {
             return;
         }
         if report.epoch > self.fence {
@@ -153,17 +162,15 @@ impl<S: StateMachine> Rounds<S> {
             life == self.incarnations.of(received.replica)
                 || self.config.breaks(Mutant::IgnoreIncarnations)
         };
-        let count = self.config.quorum.majority();
-        let reports = self.agreement.reports.iter();
-        let chosen: Vec<_> = reports.filter(newest_life).take(count).collect();
-        if chosen.len() < count {
+        let reports: Vec<_> = self.agreement.reports.iter().filter(newest_life).collect();
+        let Some((chosen, voters)) = choose(&reports) else {
             return;
-        }
+        };
         let reported: Vec<_> = chosen.iter().map(|received| &received.reported).collect();
         match merge(
             &reported,
             self.committed,
-            self.config.quorum,
+            Quorum::of_members(voters.members),
             self.config.mutant,
         ) {
             Merged::Lacking(index) => {
@@ -176,12 +183,16 @@ impl<S: StateMachine> Rounds<S> {
                 term,
                 term_base,
             } => {
+                if !self.is_enough_for_changes(&reports, voters, &values) {
+                    return;
+                }
                 // A new attempt goes on with the numbers of its term, a new term counts from 1.
                 let end = Position(self.committed.0 + values.len() as u64);
                 let mut storage = Vec::new();
                 let start = StartEpoch {
                     replica: self.config.me,
                     epoch,
+                    membership: self.membership,
                     incarnations: self.lives_known_to(&chosen),
                     term_base: if epoch.term == term { term_base } else { end },
                     below: self.chain.footing_at(self.committed).expect("it is held"),
@@ -203,6 +214,39 @@ impl<S: StateMachine> Rounds<S> {
         }
     }
 
+    /// Whether a majority has reported of everyone whom a change of the members names that was
+    /// made after those voted, decided or not: an epoch of theirs may have begun.
+    fn is_enough_for_changes(
+        &self,
+        reports: &[&Received],
+        voters: Membership,
+        values: &[Option<Stored>],
+    ) -> bool {
+        if self.config.breaks(Mutant::ChangeWithoutNew) {
+            return true;
+        }
+        if self.membership.version > voters.version + 1 {
+            // What was between is not known here; whoever is in a later epoch knows better.
+            return false;
+        }
+        let reporters = reports.iter().map(|one| one.replica);
+        let reporters = reporters.fold(Members::default(), Members::with);
+        let enough = |members: Members| {
+            members.common(reporters).len() >= Quorum::of_members(members).majority()
+        };
+        let mut at = self.membership;
+        let mut all = enough(at.members);
+        for value in values {
+            for change in changes_of(&Stored::value_of(value.as_ref())) {
+                if let Some(next) = changed(at, change) {
+                    at = next;
+                    all &= enough(at.members);
+                }
+            }
+        }
+        all
+    }
+
     /// The lives that an epoch is started for: those that all its reporters knew of when they
     /// reported, and those that the installed epoch was started for. Whoever has restarted since
     /// is not let in: an earlier life of it may have promised a later epoch to a reporter that
@@ -212,7 +256,7 @@ impl<S: StateMachine> Rounds<S> {
             return self.incarnations;
         }
         let mut lives = self.epoch_incarnations;
-        for member in (0..self.n()).map(replica_at) {
+        for member in (0..self.config.known).map(replica_at) {
             let own = chosen.iter().find(|received| received.replica == member);
             let known = chosen
                 .iter()
@@ -225,8 +269,10 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     fn send_start(&self, start: &StartEpoch<'_>, out: &mut Effects) {
-        for index in (0..self.n()).filter(|index| *index != usize::from(self.config.me.0)) {
-            Self::send(replica_at(index), RoundsMessage::StartEpoch(*start), out);
+        for member in (0..self.config.known).map(replica_at) {
+            if member != self.config.me {
+                Self::send(member, RoundsMessage::StartEpoch(*start), out);
+            }
         }
     }
 

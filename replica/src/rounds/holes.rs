@@ -77,7 +77,7 @@ impl<S: StateMachine> Rounds<S> {
 
     fn others_are_ahead(&self) -> bool {
         let head = self.chain.head();
-        self.votes.furthest_locked(self.n(), head).is_some()
+        self.votes.furthest_locked(head).is_some()
     }
 
     /// A packet has been missing for a while: everybody is asked.
@@ -167,7 +167,9 @@ impl<S: StateMachine> Rounds<S> {
             HeldBody::NoOp if held.sequence == next && self.may_vote() => {
                 self.vote(now, &Value::NoOp);
             }
-            HeldBody::Lacking if self.hole.first == next => {
+            HeldBody::Lacking
+                if self.hole.first == next && self.voters().contains(held.replica) =>
+            {
                 self.hole.note_lacking(held.sequence, held.replica);
             }
             HeldBody::NoOp | HeldBody::Lacking => {}
@@ -178,7 +180,7 @@ impl<S: StateMachine> Rounds<S> {
     /// Votes no-op for every missing packet in turn that a majority lacks. A group that was cut
     /// in pieces may have thousands of them: they must go faster than new ones come.
     pub(super) fn vote_down_lacking(&mut self, now: Tick) {
-        let majority = self.config.quorum.majority();
+        let majority = self.quorum().majority();
         let mut done = 0;
         while done < ASKED_MAX
             && self.hole.lacking[done].len() + 1 >= majority

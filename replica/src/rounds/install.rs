@@ -3,7 +3,9 @@
 //! Installed means: the whole prefix and every value are held here. Only then does the replica
 //! vote in the epoch. A beginning that is older than what is installed or promised is ignored.
 
+use super::intake::Intake;
 use super::mutant::Mutant;
+use super::timers::Timers;
 use super::votes::Votes;
 use super::{Rounds, Timer};
 use crate::protocol::Mode;
@@ -74,7 +76,12 @@ impl<S: StateMachine> Rounds<S> {
         self.term_base = start.term_base;
         self.epoch_start = self.chain.head();
         self.epoch_incarnations = start.incarnations;
-        self.begin_epoch(now, out);
+        self.epoch_membership = start.membership;
+        if self.voters().contains(self.config.me) {
+            self.begin_epoch(now, out);
+        } else {
+            self.leave(now, out);
+        }
     }
 
     fn begin_epoch(&mut self, now: Tick, out: &mut Effects) {
@@ -96,6 +103,18 @@ impl<S: StateMachine> Rounds<S> {
         if self.arrivals.term() > self.installed.term {
             self.want_term(now, self.arrivals.term(), out);
         }
+    }
+
+    /// The epoch begins without this replica: it is no member any more. What it has promised
+    /// stays; should it become a member again, it is let in as after a restart.
+    fn leave(&mut self, now: Tick, out: &mut Effects) {
+        self.persist(out);
+        self.intake = Intake::default();
+        self.agreement.forget_reports();
+        self.pending_start = None;
+        self.hole.forget();
+        self.timers = Timers::default();
+        self.wait_outside(now);
     }
 
     /// Makes the log hold these values above `below`; returns up to where it was so already.
@@ -164,6 +183,7 @@ impl<S: StateMachine> Rounds<S> {
         let start = StartEpoch {
             replica: self.config.me,
             epoch: self.installed,
+            membership: self.epoch_membership,
             incarnations: self.epoch_incarnations,
             term_base: self.term_base,
             below: self.chain.footing_at(self.committed).expect("it is held"),

@@ -8,13 +8,14 @@ use super::mutant::Mutant;
 use super::proposal::Stored;
 use crate::quorum::Quorum;
 use alloc::vec::Vec;
-use wire::message::rounds::{Footing, Frontier, Report, Value};
+use wire::message::rounds::{Footing, Frontier, Membership, Report, Value};
 use wire::{EpochNumber, Position, RoundsEpoch};
 
 /// A report, owned, with the prefix that each of its values completes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Reported {
     installed: RoundsEpoch,
+    membership: Membership,
     term_base: Position,
     locked: Frontier,
     committed: Footing,
@@ -31,11 +32,22 @@ impl Reported {
         });
         Self {
             installed: report.installed,
+            membership: report.membership,
             term_base: report.term_base,
             locked: report.locked,
             committed: report.committed,
             values: values.collect(),
         }
+    }
+
+    /// The newest epoch that the reporter has installed.
+    pub(super) fn installed(&self) -> RoundsEpoch {
+        self.installed
+    }
+
+    /// Who votes in that epoch.
+    pub(super) fn membership(&self) -> Membership {
+        self.membership
     }
 
     fn head(&self) -> Position {

@@ -10,6 +10,7 @@
 //! - [`holes`]: packets that are missing; [`arrivals`]: packets whose turn has not come
 //! - [`suspect`]: who wants another epoch; [`fence`]: the old one ends; [`merge`]: what the new
 //!   one begins with; [`install`]: how a replica gets there
+//! - [`membership`]: who votes, and how that changes
 //! - [`transfer`]: what was decided without this replica; [`recovery`]: a replica that forgot
 //!   its votes comes back
 //! - [`attendance`]: who was heard, for operators
@@ -28,6 +29,7 @@ mod held;
 mod holes;
 mod install;
 mod intake;
+mod membership;
 mod merge;
 mod mutant;
 mod proposal;
@@ -59,7 +61,7 @@ use recovery::Recovery;
 use suspect::Wishes;
 use timers::Timers;
 use votes::Votes;
-use wire::message::rounds::{Footing, RoundsMessage};
+use wire::message::rounds::{Footing, Membership, RoundsMessage};
 use wire::message::{Incarnations, Message};
 use wire::{Position, ReplicaId, RoundsEpoch, SequenceNumber, StampHeader, Tick};
 
@@ -86,6 +88,10 @@ pub struct Rounds<S: StateMachine> {
     epoch_start: Position,
     /// Number 1 of the installed epoch's term is at the position after this one.
     term_base: Position,
+    /// Who votes in the installed epoch.
+    epoch_membership: Membership,
+    /// Who is decided to be a member: from the next epoch on.
+    membership: Membership,
     /// The lives of the members that the installed epoch was started for.
     epoch_incarnations: Incarnations,
     /// The newest lives known.
@@ -111,15 +117,21 @@ pub struct Rounds<S: StateMachine> {
 }
 
 impl<S: StateMachine> Rounds<S> {
-    /// A replica on its first boot: an explicit act, see `replica format`.
+    /// A replica on its first boot: an explicit act, see `replica format`. Whoever is not among
+    /// the first members waits to be let in.
     pub fn format(config: Config, machine: S, now: Tick) -> Self {
         let mut replica = Self::new(config, machine, now);
         // Whoever is on its first boot is in its first life.
-        for member in (0..config.quorum.n()).map(replica_at) {
+        for member in config.members.iter() {
             replica.incarnations.learn(member, 1);
         }
         replica.epoch_incarnations = replica.incarnations;
-        replica.timers.arm(Timer::Beat, now);
+        if config.members.contains(config.me) {
+            replica.timers.arm(Timer::Beat, now);
+        } else {
+            replica.incarnations.learn(config.me, 1);
+            replica.wait_outside(now);
+        }
         replica
     }
 
@@ -132,7 +144,10 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     fn new(config: Config, machine: S, now: Tick) -> Self {
-        let n = config.quorum.n();
+        let membership = Membership {
+            version: 0,
+            members: config.members,
+        };
         Self {
             history: History::new(machine, true, config.limits.history),
             chain: Chain::above(Footing::default(), Cover::of(config.mutant)),
@@ -144,8 +159,10 @@ impl<S: StateMachine> Rounds<S> {
             fence: RoundsEpoch::default(),
             epoch_start: Position::ZERO,
             term_base: Position::ZERO,
-            epoch_incarnations: Incarnations::unknown(n),
-            incarnations: Incarnations::unknown(n),
+            epoch_membership: membership,
+            membership,
+            epoch_incarnations: Incarnations::unknown(config.known),
+            incarnations: Incarnations::unknown(config.known),
             arrivals: Arrivals::default(),
             votes: Votes::new(config.mutant),
             hole: Hole::default(),
@@ -175,10 +192,6 @@ impl<S: StateMachine> Rounds<S> {
         self.installed
     }
 
-    fn n(&self) -> usize {
-        self.config.quorum.n()
-    }
-
     fn incarnation(&self) -> u64 {
         self.incarnations.of(self.config.me)
     }
@@ -188,9 +201,9 @@ impl<S: StateMachine> Rounds<S> {
         SequenceNumber(self.chain.head().0 - self.term_base.0 + 1)
     }
 
-    /// Whether `replica` is in the group and not this one.
+    /// Whether `replica` is another one that is a member or may be.
     fn is_peer(&self, replica: ReplicaId) -> bool {
-        usize::from(replica.0) < self.n() && replica != self.config.me
+        usize::from(replica.0) < self.config.known && replica != self.config.me
     }
 
     fn hear(&mut self, replica: ReplicaId, now: Tick) {
@@ -208,8 +221,9 @@ impl<S: StateMachine> Rounds<S> {
         out.send(to, &Message::Rounds(message));
     }
 
+    /// To the other members, and to those that may be: rare messages only.
     fn send_others(&self, message: RoundsMessage<'_>, out: &mut Effects) {
-        out.send_others(self.config.me, self.n(), &Message::Rounds(message));
+        out.send_others(self.config.me, self.config.known, &Message::Rounds(message));
     }
 
     /// Carries out what `timer` is there for, whatever the time. The timer must be armed.

@@ -35,11 +35,15 @@ pub enum Mutant {
     ExecuteTwice,
     /// Locked is taken for decided.
     CommitOwnLock,
+    /// An epoch with new members begins on reports of the old ones alone.
+    ChangeWithoutNew,
+    /// New members vote as soon as the change is decided, in the epoch that is.
+    ChangeAtOnce,
 }
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::CommitByMajority,
         Self::CountAnyDigest,
         Self::DigestOfLast,
@@ -56,6 +60,8 @@ impl Mutant {
         Self::StateForgetsVotes,
         Self::ExecuteTwice,
         Self::CommitOwnLock,
+        Self::ChangeWithoutNew,
+        Self::ChangeAtOnce,
     ];
 
     /// Its name on the command line and in tables.
@@ -77,6 +83,8 @@ impl Mutant {
             Self::StateForgetsVotes => "state-forgets-votes",
             Self::ExecuteTwice => "execute-twice",
             Self::CommitOwnLock => "commit-own-lock",
+            Self::ChangeWithoutNew => "change-without-new",
+            Self::ChangeAtOnce => "change-at-once",
         }
     }
 }

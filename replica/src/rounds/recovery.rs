@@ -5,7 +5,7 @@
 //! formed from f+1 members that forgot nothing. Every start has a number, the incarnation; whoever
 //! knows a newer life does not count the words of an older one.
 
-use super::fence::coordinator_of;
+use super::membership::epoch_after;
 use super::mutant::Mutant;
 use super::{Rounds, Timer};
 use crate::protocol::Mode;
@@ -25,16 +25,6 @@ pub(super) struct Recovery {
     tries: u32,
 }
 
-/// This epoch or the next: whoever waits to be let in cannot coordinate what lets it in, and the
-/// group would wait for it in vain.
-fn coordinated_by_another(epoch: RoundsEpoch, replica: ReplicaId, n: usize) -> RoundsEpoch {
-    if coordinator_of(epoch, n) == replica {
-        epoch.next_attempt()
-    } else {
-        epoch
-    }
-}
-
 impl<S: StateMachine> Rounds<S> {
     /// Takes up a life after another.
     pub(super) fn begin_recovery(&mut self, now: Tick, boot: Boot) {
@@ -48,6 +38,11 @@ impl<S: StateMachine> Rounds<S> {
             self.timers.arm(Timer::Beat, now);
             return;
         }
+        self.wait_outside(now);
+    }
+
+    /// Takes no part until an epoch above the promised one is started for this life.
+    pub(super) fn wait_outside(&mut self, now: Tick) {
         self.recovery = Recovery {
             above: self.fence,
             tries: 0,
@@ -65,7 +60,11 @@ impl<S: StateMachine> Rounds<S> {
             incarnation: self.incarnation(),
             view: self.recovery.above.as_view(),
         };
-        out.send_others(self.config.me, self.n(), &Message::Recover(recover));
+        out.send_others(
+            self.config.me,
+            self.config.known,
+            &Message::Recover(recover),
+        );
         let wait = self.config.timings.resend_us << self.recovery.tries.min(BACKOFF_MAX);
         self.recovery.tries += 1;
         self.timers.arm(Timer::Recover, now.plus_us(wait));
@@ -73,9 +72,10 @@ impl<S: StateMachine> Rounds<S> {
 
     /// Whether an epoch was started for this replica's life.
     pub(super) fn is_started_for_me(&self, start: &StartEpoch<'_>) -> bool {
+        let is_member = start.membership.members.contains(self.config.me);
         let knows_me = start.incarnations.of(self.config.me) == self.incarnation();
         let knows_me = knows_me || self.config.breaks(Mutant::IgnoreIncarnations);
-        start.epoch > self.recovery.above && knows_me
+        start.epoch > self.recovery.above && is_member && knows_me
     }
 
     /// A member has restarted: it is told the epoch that was started for it, or one is started.
@@ -98,6 +98,10 @@ impl<S: StateMachine> Rounds<S> {
             return;
         }
         self.incarnations.learn(replica, incarnation);
+        if !self.voters().contains(replica) {
+            // It is let in when the log says so.
+            return;
+        }
         let above = RoundsEpoch::from_view(view);
         let knows_it = self.epoch_incarnations.of(replica) == incarnation
             || self.config.breaks(Mutant::IgnoreIncarnations);
@@ -105,8 +109,17 @@ impl<S: StateMachine> Rounds<S> {
             self.tell_start(replica, out);
             return;
         }
-        let wanted = self.next_epoch().max(above.next_attempt());
-        let wanted = coordinated_by_another(wanted, replica, self.n());
+        // Whoever waits to be let in cannot coordinate what lets it in, and the group would wait
+        // for it in vain.
+        let others = self.voters().without(replica);
+        let others = if others.is_empty() {
+            self.voters()
+        } else {
+            others
+        };
+        let wanted = self
+            .next_epoch_among(others)
+            .max(epoch_after(above, others));
         // A wish that is not repeated any more was for something that has passed.
         let own = self.wishes.of(self.config.me);
         let is_wanted = own > self.installed.max(above) && self.timers.is_armed(Timer::Resend);
@@ -118,22 +131,5 @@ impl<S: StateMachine> Rounds<S> {
     fn tell_newer_life(&self, replica: ReplicaId, out: &mut Effects) {
         let wish = self.wish(self.fence);
         Self::send(replica, RoundsMessage::Suspect(wish), out);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use wire::EpochNumber;
-
-    #[test]
-    fn nobody_is_to_coordinate_the_epoch_that_lets_it_in() {
-        let epoch = |attempt| RoundsEpoch {
-            term: EpochNumber(4),
-            attempt,
-        };
-        let members = [0, 1, 2].map(ReplicaId);
-        let wanted = members.map(|member| coordinated_by_another(epoch(1), member, 3));
-        assert_eq!(wanted, [epoch(1), epoch(1), epoch(2)]);
     }
 }

@@ -4,13 +4,14 @@
 //! epoch, or later ones, whoever counts them stops voting in earlier ones. So one member that hears
 //! half of the packets cannot raise epochs without end.
 
+use super::membership::{epoch_after, first_epoch};
 use super::{Rounds, Timer};
 use crate::protocol::Mode;
 use crate::quorum::MAX_REPLICAS;
 use crate::{Effects, StateMachine};
 use wire::message::Incarnations;
 use wire::message::rounds::{RoundsMessage, Suspect};
-use wire::{EpochNumber, ReplicaId, RoundsEpoch, Tick};
+use wire::{EpochNumber, Members, ReplicaId, RoundsEpoch, Tick};
 
 /// Patience is doubled at most so often.
 const DOUBLINGS_MAX: u32 = 5;
@@ -40,15 +41,16 @@ impl Wishes {
         self.wanted[usize::from(member.0)]
     }
 
-    /// The latest epoch that `count` of `n` members want, counting wishes not older than `age_ns`.
-    fn wanted_by(&self, n: usize, count: usize, now: Tick, age_ns: u64) -> RoundsEpoch {
+    /// The latest epoch that `count` of the voters want, counting wishes not older than `age_ns`.
+    fn wanted_by(&self, voters: Members, count: usize, now: Tick, age_ns: u64) -> RoundsEpoch {
         let mut wanted = [RoundsEpoch::default(); MAX_REPLICAS];
-        for (index, slot) in wanted[..n].iter_mut().enumerate() {
+        for (slot, member) in wanted.iter_mut().zip(voters.iter()) {
+            let index = usize::from(member.0);
             if now.since(self.at[index]) <= age_ns {
                 *slot = self.wanted[index];
             }
         }
-        let wanted = &mut wanted[..n];
+        let wanted = &mut wanted[..voters.len()];
         wanted.sort_unstable_by(|a, b| b.cmp(a));
         wanted[count - 1]
     }
@@ -99,20 +101,25 @@ impl<S: StateMachine> Rounds<S> {
 
     /// The epoch after the one that was promised.
     pub(super) fn next_epoch(&self) -> RoundsEpoch {
+        self.next_epoch_among(self.voters())
+    }
+
+    /// The same, coordinated by one of `members`.
+    pub(super) fn next_epoch_among(&self, members: Members) -> RoundsEpoch {
         let term = self.arrivals.term();
         if term > self.fence.term {
-            RoundsEpoch::of_term(term)
+            first_epoch(term, members)
         } else {
-            self.fence.next_attempt()
+            epoch_after(self.fence, members)
         }
     }
 
     /// The root stamps a term that has not begun here.
     pub(super) fn want_term(&mut self, now: Tick, term: EpochNumber, out: &mut Effects) {
-        let wanted = RoundsEpoch::of_term(term);
-        let me = self.config.me;
-        if self.mode != Mode::Recovering && self.fence < wanted && self.wishes.of(me) < wanted {
-            self.want(now, wanted, out);
+        let own = self.wishes.of(self.config.me);
+        let new = self.fence.term < term && own.term < term;
+        if self.mode != Mode::Recovering && new {
+            self.want(now, first_epoch(term, self.voters()), out);
         }
     }
 
@@ -178,9 +185,9 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     fn count_wishes(&mut self, now: Tick, out: &mut Effects) {
-        let (n, count) = (self.n(), self.config.quorum.majority());
+        let (voters, count) = (self.voters(), self.quorum().majority());
         let age_ns = self.config.timings.wish_us * 1_000;
-        let wanted = self.wishes.wanted_by(n, count, now, age_ns);
+        let wanted = self.wishes.wanted_by(voters, count, now, age_ns);
         if wanted > self.fence {
             self.fence_at(now, wanted, out);
         }
@@ -204,13 +211,17 @@ impl<S: StateMachine> Rounds<S> {
         self.count_wishes(now, out);
     }
 
-    /// A stall that has passed is no reason any more; a new term, or somebody who waits to be let
-    /// in, is.
+    /// A stall that has passed is no reason any more; a new term, changed members, or a member
+    /// that waits to be let in, are.
     fn still_wants(&self, wanted: RoundsEpoch) -> bool {
-        let somebody_waits = (0..self.n())
-            .map(super::replica_at)
+        let somebody_waits = self
+            .voters()
+            .iter()
             .any(|member| self.incarnations.of(member) > self.epoch_incarnations.of(member));
-        wanted.term > self.installed.term || somebody_waits || self.waits_for_a_decision()
+        wanted.term > self.installed.term
+            || self.is_change_pending()
+            || somebody_waits
+            || self.waits_for_a_decision()
     }
 
     /// While recovering: others know of a life of this replica that this one cannot remember.

@@ -39,11 +39,11 @@ impl<S: StateMachine> Rounds<S> {
 
     fn who_has_more(&self) -> Option<ReplicaId> {
         let waits_for = self.pending_start.as_ref().map(|pending| pending.from);
-        let (n, head) = (self.n(), self.chain.head());
+        let head = self.chain.head();
         let member = waits_for
             .or_else(|| self.agreement.lacks_log_of())
-            .or_else(|| self.votes.contradiction(n, &self.chain))
-            .or_else(|| self.votes.furthest_locked(n, head));
+            .or_else(|| self.votes.contradiction(&self.chain))
+            .or_else(|| self.votes.furthest_locked(head));
         member.filter(|member| self.is_peer(*member))
     }
 
@@ -89,6 +89,7 @@ impl<S: StateMachine> Rounds<S> {
         let message = State {
             replica: self.config.me,
             at: self.chain.footing_at(self.committed).expect("it is held"),
+            membership: self.membership,
             slot: at.slot,
             hash: at.hash,
             time: at.time,
@@ -138,6 +139,7 @@ impl<S: StateMachine> Rounds<S> {
             return;
         }
         self.counters.snapshots_installed += 1;
+        self.membership = state.membership;
         self.committed = reached;
         let stands = self.chain.begins_with(&state.at.frontier) == Some(true);
         if stands && !self.config.breaks(Mutant::StateForgetsVotes) {
@@ -157,6 +159,7 @@ impl<S: StateMachine> Rounds<S> {
 
     fn after_transfer(&mut self, now: Tick, out: &mut Effects) {
         self.timers.cancel(Timer::Fetch);
+        self.want_changed_members(now, out);
         self.retry_pending_start(now, out);
         if self.mode == Mode::Reconciling {
             self.agreement_goes_on(now, out);

@@ -27,7 +27,7 @@ impl<S: StateMachine> Rounds<S> {
         let time = stamp.time().unwrap_or_default();
         let packet = match message {
             Message::Rounds(RoundsMessage::Round(packet))
-                if usize::from(packet.replica.0) < self.n() =>
+                if usize::from(packet.replica.0) < self.config.known =>
             {
                 Some(packet)
             }
@@ -64,7 +64,8 @@ impl<S: StateMachine> Rounds<S> {
             self.ask_for_epoch(now, packet.replica, packet.epoch, out);
         }
         let of_this_life = packet.incarnation == self.epoch_incarnations.of(packet.replica);
-        if packet.epoch != self.installed || self.mode != Mode::Normal || !of_this_life {
+        let votes = of_this_life && self.voters().contains(packet.replica);
+        if packet.epoch != self.installed || self.mode != Mode::Normal || !votes {
             return;
         }
         self.votes.hear(packet, &self.chain);

@@ -5,9 +5,10 @@
 
 use super::chain::Chain;
 use super::mutant::Mutant;
+use super::replica_at;
 use crate::quorum::MAX_REPLICAS;
 use wire::message::rounds::{Frontier, RoundPacket};
-use wire::{Position, ReplicaId};
+use wire::{Members, Position, ReplicaId};
 
 /// What one member said last, and how much of it was found to be so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -77,39 +78,39 @@ impl Votes {
     /// The longest prefix of the own chain that `count` members have voted for, this one included.
     pub(super) fn acknowledged_by(
         &self,
-        n: usize,
+        voters: Members,
         me: ReplicaId,
         head: Position,
         count: usize,
     ) -> Position {
-        self.reached(n, me, head, count, |said| said.agrees)
+        self.reached(voters, me, head, count, |said| said.agrees)
     }
 
     /// The longest prefix of the own chain that `count` members have seen locked.
     pub(super) fn locked_by(
         &self,
-        n: usize,
+        voters: Members,
         me: ReplicaId,
         own: Position,
         count: usize,
     ) -> Position {
-        self.reached(n, me, own, count, |said| said.agrees_locked)
+        self.reached(voters, me, own, count, |said| said.agrees_locked)
     }
 
     fn reached(
         &self,
-        n: usize,
+        voters: Members,
         me: ReplicaId,
         own: Position,
         count: usize,
         of: impl Fn(&Said) -> Position,
     ) -> Position {
         let mut reached = [Position::ZERO; MAX_REPLICAS];
-        for (index, slot) in reached[..n].iter_mut().enumerate() {
-            let mine = index == usize::from(me.0);
-            *slot = if mine { own } else { of(&self.said[index]) };
+        for (slot, member) in reached.iter_mut().zip(voters.iter()) {
+            let said = &self.said[usize::from(member.0)];
+            *slot = if member == me { own } else { of(said) };
         }
-        let reached = &mut reached[..n];
+        let reached = &mut reached[..voters.len()];
         reached.sort_unstable_by(|a, b| b.cmp(a));
         reached[count - 1]
     }
@@ -126,20 +127,19 @@ impl Votes {
     }
 
     /// A member that has seen a prefix locked which the own chain contradicts.
-    pub(super) fn contradiction(&self, n: usize, chain: &Chain) -> Option<ReplicaId> {
+    pub(super) fn contradiction(&self, chain: &Chain) -> Option<ReplicaId> {
         let contradicts = |said: &Said| chain.begins_with(&said.locked) == Some(false);
-        let index = self.said[..n].iter().position(contradicts)?;
-        u8::try_from(index).ok().map(ReplicaId)
+        self.said.iter().position(contradicts).map(replica_at)
     }
 
     /// The member that has seen the longest prefix locked, if it is longer than `than`.
-    pub(super) fn furthest_locked(&self, n: usize, than: Position) -> Option<ReplicaId> {
-        let (index, said) = self.said[..n]
+    pub(super) fn furthest_locked(&self, than: Position) -> Option<ReplicaId> {
+        let (index, said) = self
+            .said
             .iter()
             .enumerate()
             .max_by_key(|(_, said)| said.locked.position)?;
-        (said.locked.position > than)
-            .then(|| ReplicaId(u8::try_from(index).expect("a small group")))
+        (said.locked.position > than).then(|| replica_at(index))
     }
 }
 
@@ -179,6 +179,7 @@ mod tests {
     use wire::{AgreedTime, RoundsEpoch, SummaryHash};
 
     const ME: ReplicaId = ReplicaId(0);
+    const GROUP: Members = Members(0b111);
 
     fn chain_of(length: u64) -> Chain {
         let mut chain = Chain::above(Footing::default(), Cover::Everything);
@@ -217,15 +218,24 @@ mod tests {
         let (long, mut short) = (chain_of(3), chain_of(1));
         let mut votes = Votes::default();
         votes.hear(&packet(1, 1, at(&long, 3), Frontier::default()), &short);
-        assert_eq!(votes.acknowledged_by(3, ME, Position(1), 2), Position::ZERO);
+        assert_eq!(
+            votes.acknowledged_by(GROUP, ME, Position(1), 2),
+            Position::ZERO
+        );
         for number in 1..3 {
             let mut proposal = foreign(AgreedTime::ZERO);
             proposal.number = number;
             short.push(&Value::Packet(proposal));
             votes.on_push(&short);
         }
-        assert_eq!(votes.acknowledged_by(3, ME, Position(3), 2), Position(3));
-        assert_eq!(votes.acknowledged_by(3, ME, Position(3), 3), Position::ZERO);
+        assert_eq!(
+            votes.acknowledged_by(GROUP, ME, Position(3), 2),
+            Position(3)
+        );
+        assert_eq!(
+            votes.acknowledged_by(GROUP, ME, Position(3), 3),
+            Position::ZERO
+        );
     }
 
     #[test]
@@ -237,11 +247,14 @@ mod tests {
         };
         let mut votes = Votes::default();
         votes.hear(&packet(1, 1, other, at(&chain, 1)), &chain);
-        assert_eq!(votes.acknowledged_by(3, ME, Position(3), 2), Position::ZERO);
-        assert_eq!(votes.locked_by(3, ME, Position(2), 2), Position(1));
-        assert_eq!(votes.contradiction(3, &chain), None);
+        assert_eq!(
+            votes.acknowledged_by(GROUP, ME, Position(3), 2),
+            Position::ZERO
+        );
+        assert_eq!(votes.locked_by(GROUP, ME, Position(2), 2), Position(1));
+        assert_eq!(votes.contradiction(&chain), None);
         votes.hear(&packet(2, 1, other, other), &chain);
-        assert_eq!(votes.contradiction(3, &chain), Some(ReplicaId(2)));
+        assert_eq!(votes.contradiction(&chain), Some(ReplicaId(2)));
     }
 
     #[test]
@@ -250,7 +263,10 @@ mod tests {
         let mut votes = Votes::default();
         votes.hear(&packet(1, 2, at(&chain, 3), Frontier::default()), &chain);
         votes.hear(&packet(1, 1, at(&chain, 1), Frontier::default()), &chain);
-        assert_eq!(votes.acknowledged_by(3, ME, Position(3), 2), Position(3));
+        assert_eq!(
+            votes.acknowledged_by(GROUP, ME, Position(3), 2),
+            Position(3)
+        );
     }
 
     /// A member that had voted like this replica and then adopted another log knows that one to

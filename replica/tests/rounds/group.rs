@@ -2,13 +2,14 @@
 //! delivers it, and never otherwise.
 
 use crate::machine::Letters;
+use replica::protocol::Status;
 use replica::rounds::{Config, Mutant, Rounds};
 use replica::{Boot, Effect, Effects, Persistent, Protocol, Quorum};
 use std::collections::BTreeSet;
-use wire::message::rounds::{RoundPacket, RoundsMessage};
+use wire::message::rounds::{Change, Membership, RoundPacket, RoundsMessage};
 use wire::message::{Message, Request, Wants};
 use wire::{
-    ClientId, EpochNumber, GroupId, HostAddress, Kind, Position, ReplicaId, RequestNumber,
+    ClientId, EpochNumber, GroupId, HostAddress, Kind, Members, Position, ReplicaId, RequestNumber,
     RoundNumber, Sender, SequenceNumber, StampHeader, Tick,
 };
 
@@ -40,6 +41,15 @@ impl Flying {
         matches!(self.message(), Message::Rounds(RoundsMessage::Round(round)) if is_work(&round))
     }
 
+    /// A packet of a round that proposes other members.
+    pub(crate) fn proposes_change(&self) -> bool {
+        let of_group = |round: &RoundPacket<'_>| {
+            let mut clients = round.batch.iter().map(|request| request.client);
+            clients.any(|client| client == ClientId::GROUP)
+        };
+        matches!(self.message(), Message::Rounds(RoundsMessage::Round(round)) if of_group(&round))
+    }
+
     pub(crate) fn is_start(&self) -> bool {
         matches!(
             self.message(),
@@ -50,7 +60,10 @@ impl Flying {
 
 /// The group.
 pub(crate) struct Group {
+    /// The first members, and then replicas that may become members.
     members: Vec<Rounds<Letters>>,
+    /// How many the first members are.
+    first: usize,
     mutant: Option<Mutant>,
     retained: u64,
     disks: Vec<Persistent>,
@@ -73,21 +86,32 @@ impl Group {
     }
 
     pub(crate) fn that_retains(n: usize, mutant: Option<Mutant>, retained: u64) -> Self {
+        Self::with_others(n, n, mutant, retained)
+    }
+
+    /// The same with replicas that are no members yet: `known` in all.
+    pub(crate) fn with_others(
+        n: usize,
+        known: usize,
+        mutant: Option<Mutant>,
+        retained: u64,
+    ) -> Self {
         let mut group = Self {
             members: Vec::new(),
+            first: n,
             mutant,
             retained,
-            disks: vec![Persistent::default(); n],
+            disks: vec![Persistent::default(); known],
             now: Tick(0),
             term: 1,
             last: 0,
             wire: Vec::new(),
             replies: Vec::new(),
             starts: BTreeSet::new(),
-            acknowledged: vec![Position::ZERO; n],
+            acknowledged: vec![Position::ZERO; known],
         };
-        for index in 0..n {
-            let config = group.config(n, index);
+        for index in 0..known {
+            let config = group.config(known, index);
             let member = Rounds::format(config, Letters::default(), group.now);
             group.members.push(member);
         }
@@ -95,12 +119,30 @@ impl Group {
         group
     }
 
-    fn config(&self, n: usize, index: usize) -> Config {
-        let quorum = Quorum::of(n).expect("an odd size");
-        let mut config = Config::new(id(index), quorum);
+    fn config(&self, known: usize, index: usize) -> Config {
+        let quorum = Quorum::of(self.first).expect("an odd size");
+        let mut config = Config::with_others(id(index), quorum, known);
         config.mutant = self.mutant;
         config.limits.retained = self.retained;
         config
+    }
+
+    /// An operator asks a member to make the change number `version`.
+    pub(crate) fn change(&mut self, member: usize, version: u64, members: &[usize]) {
+        let set = members.iter().map(|index| id(*index));
+        let change = Change(Membership {
+            version,
+            members: set.fold(Members::default(), Members::with),
+        });
+        let operation = change.operation();
+        let request = Request {
+            client: ClientId::GROUP,
+            number: RequestNumber(version),
+            reply_to: HostAddress::default(),
+            wants: Wants::Reply,
+            operation: &operation,
+        };
+        self.hand(member, None, Message::Request(request));
     }
 
     /// A client, named by its letter, asks a member to append the letter.
@@ -146,8 +188,13 @@ impl Group {
                     let Ok(Message::Reply(reply)) = Message::parse(out.bytes(message)) else {
                         panic!("a reply was expected");
                     };
-                    let text = String::from_utf8_lossy(reply.result);
-                    self.replies.push(text.into_owned());
+                    self.replies.push(match reply.client {
+                        ClientId::GROUP => {
+                            let now = Membership::from_bytes(reply.result).expect("a membership");
+                            format!("{}: {}", now.version, now.members)
+                        }
+                        _ => String::from_utf8_lossy(reply.result).into_owned(),
+                    });
                 }
                 Effect::Persist(state) => self.disks[from] = *state,
             }
@@ -240,14 +287,38 @@ impl Group {
 
     /// The same, but nothing from or to some members.
     pub(crate) fn settle_without(&mut self, cut_off: &[usize]) {
+        self.settle_if(|flying| !cut_off.contains(&flying.from) && !cut_off.contains(&flying.to));
+    }
+
+    /// The same, but nothing that is not to be kept.
+    pub(crate) fn settle_if(&mut self, keep: impl Fn(&Flying) -> bool) {
+        self.pass_until(keep, |_| false);
+    }
+
+    /// The same, until something is so.
+    pub(crate) fn pass_until(
+        &mut self,
+        keep: impl Fn(&Flying) -> bool,
+        is_so: impl Fn(&Self) -> bool,
+    ) {
         const STEP_US: u64 = 50;
         for _ in 0..SETTLES_US / STEP_US {
-            self.wire
-                .retain(|flying| !cut_off.contains(&flying.from) && !cut_off.contains(&flying.to));
+            if is_so(self) {
+                break;
+            }
+            self.wire.retain(&keep);
             self.deliver(|_| true);
             self.pass(STEP_US);
         }
         self.drop_all();
+    }
+
+    /// Everything arrives, until nothing is on its way. No time passes but what lost packets take.
+    pub(crate) fn come_to_rest(&mut self) {
+        self.pass(2_000);
+        while !self.wire.is_empty() {
+            self.deliver(|_| true);
+        }
     }
 
     /// A member's process ends and starts again with what it saved.
@@ -258,6 +329,11 @@ impl Group {
             incarnation: 2,
         };
         self.members[member] = Rounds::restart(config, Letters::default(), self.now, boot);
+    }
+
+    /// What a replica says of itself.
+    pub(crate) fn status(&self, member: usize) -> Status {
+        self.members[member].status()
     }
 
     /// What a member has executed.

@@ -115,7 +115,7 @@ mod tests {
     use super::super::testing::sent;
     use super::*;
     use wire::AgreedTime;
-    use wire::message::rounds::{Batch, Footing, Proposal, Values};
+    use wire::message::rounds::{Batch, Footing, Membership, Proposal, Values};
     use wire::message::{Entries, Incarnations, StartView};
 
     fn start(view: u64, base: u64, hash: u8) -> Message<'static> {
@@ -139,6 +139,7 @@ mod tests {
         let start = StartEpoch {
             replica: ReplicaId(1),
             epoch: RoundsEpoch::default(),
+            membership: Membership::first(3),
             incarnations: Incarnations::unknown(3),
             term_base: Position(term_base),
             below: Footing::default(),

@@ -33,19 +33,21 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, message: &RoundsMessage<'_>) -> 
         ),
         RoundsMessage::Report(m) => write!(
             f,
-            "REPORT from {} epoch {} installed {} locked {} committed {} {} values",
+            "REPORT from {} epoch {} installed {} of {} locked {} committed {} {} values",
             m.replica,
             m.epoch,
             m.installed,
+            m.membership.members,
             Prefix(&m.locked),
             m.committed.frontier.position,
             m.values.len()
         ),
         RoundsMessage::StartEpoch(m) => write!(
             f,
-            "START-EPOCH from {} epoch {} term base {} below {} {} values",
+            "START-EPOCH from {} epoch {} of {} term base {} below {} {} values",
             m.replica,
             m.epoch,
+            m.membership.members,
             m.term_base,
             Prefix(&m.below.frontier),
             m.values.len()

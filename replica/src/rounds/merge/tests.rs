@@ -38,6 +38,7 @@ fn report(log: &str, committed: usize, locked: usize, installed: u64) -> Reporte
         replica: ReplicaId(0),
         epoch: RoundsEpoch::from_view(ViewNumber(99)),
         installed: RoundsEpoch::from_view(ViewNumber(installed)),
+        membership: Membership::first(3),
         incarnations: Incarnations::unknown(3),
         term_base: Position::ZERO,
         locked: footings[locked].frontier,

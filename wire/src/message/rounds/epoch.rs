@@ -1,6 +1,6 @@
 //! How members agree on what an epoch begins with.
 
-use super::{Footing, Frontier, Values, tag};
+use super::{Footing, Frontier, Membership, Values, tag};
 use crate::bytes::{Put, Reader};
 use crate::message::Incarnations;
 use crate::{Position, ReplicaId, RoundsEpoch, WireError};
@@ -53,6 +53,8 @@ pub struct Report<'a> {
     pub epoch: RoundsEpoch,
     /// The newest epoch that the member has installed: the one of its votes.
     pub installed: RoundsEpoch,
+    /// Who votes in that epoch.
+    pub membership: Membership,
     /// The newest lives that the member knows of.
     pub incarnations: Incarnations,
     /// Number 1 of that epoch's term stands at the position after this one.
@@ -71,6 +73,7 @@ impl<'a> Report<'a> {
             replica: reader.replica()?,
             epoch: reader.rounds_epoch()?,
             installed: reader.rounds_epoch()?,
+            membership: Membership::parse(reader)?,
             incarnations: Incarnations::parse(reader)?,
             term_base: reader.position("base of the term")?,
             locked: Frontier::parse(reader)?,
@@ -84,6 +87,7 @@ impl<'a> Report<'a> {
         out.put_u8(self.replica.0);
         out.put_rounds_epoch(self.epoch);
         out.put_rounds_epoch(self.installed);
+        self.membership.emit(out);
         self.incarnations.emit(out);
         out.put_u64(self.term_base.0);
         self.locked.emit(out);
@@ -99,6 +103,8 @@ pub struct StartEpoch<'a> {
     pub replica: ReplicaId,
     /// The epoch.
     pub epoch: RoundsEpoch,
+    /// Who votes in it.
+    pub membership: Membership,
     /// The lives of the members that it is started for.
     pub incarnations: Incarnations,
     /// The root's number 1 of the epoch's term stands at the position after this one.
@@ -114,6 +120,7 @@ impl<'a> StartEpoch<'a> {
         Ok(Self {
             replica: reader.replica()?,
             epoch: reader.rounds_epoch()?,
+            membership: Membership::parse(reader)?,
             incarnations: Incarnations::parse(reader)?,
             term_base: reader.position("base of the term")?,
             below: Footing::parse(reader)?,
@@ -125,6 +132,7 @@ impl<'a> StartEpoch<'a> {
         out.put_u8(tag::START_EPOCH);
         out.put_u8(self.replica.0);
         out.put_rounds_epoch(self.epoch);
+        self.membership.emit(out);
         self.incarnations.emit(out);
         out.put_u64(self.term_base.0);
         self.below.emit(out);

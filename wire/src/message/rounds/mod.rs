@@ -10,12 +10,14 @@
 
 mod batch;
 mod epoch;
+mod membership;
 mod packet;
 mod transfer;
 mod values;
 
 pub use batch::{Batch, BatchIter};
 pub use epoch::{Report, StartEpoch, Suspect};
+pub use membership::{Change, Membership};
 pub use packet::{FetchRound, Held, HeldBody, Proposal, RoundPacket};
 pub use transfer::{FetchPositions, Positions, State};
 pub use values::{Value, Values, ValuesIter};

@@ -1,6 +1,6 @@
 //! How a member gets what was decided without it.
 
-use super::{Footing, Values, tag};
+use super::{Footing, Membership, Values, tag};
 use crate::bytes::{Put, Reader};
 use crate::{AgreedTime, Position, ReplicaId, RoundsEpoch, SlotNumber, SummaryHash, WireError};
 use alloc::vec::Vec;
@@ -73,6 +73,8 @@ pub struct State<'a> {
     pub replica: ReplicaId,
     /// The decided prefix that was executed.
     pub at: Footing,
+    /// Who was decided to be members up to there.
+    pub membership: Membership,
     /// The last slot of the requests in it.
     pub slot: SlotNumber,
     /// The summary hash of the requests.
@@ -88,6 +90,7 @@ impl<'a> State<'a> {
         Ok(Self {
             replica: reader.replica()?,
             at: Footing::parse(reader)?,
+            membership: Membership::parse(reader)?,
             slot: reader.slot("slot")?,
             hash: reader.hash("hash")?,
             time: reader.time()?,
@@ -99,6 +102,7 @@ impl<'a> State<'a> {
         out.put_u8(tag::STATE);
         out.put_u8(self.replica.0);
         self.at.emit(out);
+        self.membership.emit(out);
         out.put_u64(self.slot.0);
         out.put(&self.hash.0);
         out.put_u64(self.time.0);

@@ -4,7 +4,7 @@ use super::{Owned, owned};
 use crate::message::Message;
 use crate::message::rounds::*;
 use crate::{
-    AgreedTime, Position, ReplicaId, RoundsEpoch, SequenceNumber, SlotNumber, SummaryHash,
+    AgreedTime, Members, Position, ReplicaId, RoundsEpoch, SequenceNumber, SlotNumber, SummaryHash,
     ViewNumber,
 };
 use alloc::vec::Vec;
@@ -98,6 +98,13 @@ impl Owned {
         ]
     }
 
+    fn membership(&self) -> Membership {
+        Membership {
+            version: self.numbers[0],
+            members: Members::first(1 + usize::from(self.replica % 15)),
+        }
+    }
+
     fn agreement<'a>(&self, values: Values<'a>) -> [RoundsMessage<'a>; 3] {
         let (replica, epoch) = (ReplicaId(self.replica), self.epoch(0));
         let (installed, incarnations) = (self.epoch(4), self.incarnations());
@@ -113,6 +120,7 @@ impl Owned {
                 replica,
                 epoch,
                 installed,
+                membership: self.membership(),
                 incarnations,
                 term_base: Position(self.numbers[2]),
                 locked: self.frontier(1),
@@ -122,6 +130,7 @@ impl Owned {
             RoundsMessage::StartEpoch(StartEpoch {
                 replica,
                 epoch,
+                membership: self.membership(),
                 incarnations,
                 term_base: Position(self.numbers[1]),
                 below: self.footing(),
@@ -148,6 +157,7 @@ impl Owned {
             RoundsMessage::State(State {
                 replica,
                 at: self.footing(),
+                membership: self.membership(),
                 slot: SlotNumber(self.numbers[1]),
                 hash: SummaryHash(self.hash),
                 time: AgreedTime(self.numbers[3]),
