@@ -7,7 +7,7 @@
 
 use super::chain::Cover;
 use super::membership::{changed, changes_of, coordinator_of};
-use super::merge::{Merged, Reported, merge};
+use super::merge::{Merged, Merging, Reported};
 use super::mutant::Mutant;
 use super::proposal::Stored;
 use super::{Rounds, Timer, replica_at};
@@ -18,6 +18,10 @@ use alloc::vec::Vec;
 use wire::message::Incarnations;
 use wire::message::rounds::{Membership, Report, RoundsMessage, StartEpoch, Values};
 use wire::{Members, Position, ReplicaId, RoundsEpoch, Tick};
+
+/// So many positions above what is decided an epoch's beginning may settle because their numbers
+/// were seen.
+const SEEN_MAX: u64 = 65_536;
 
 /// A report and which of the reporter's lives made it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -110,6 +114,7 @@ impl<S: StateMachine> Rounds<S> {
             membership: self.epoch_membership,
             incarnations: self.incarnations,
             term_base: self.term_base,
+            seen: self.seen(),
             locked: self.locked_frontier(),
             committed: committed.expect("what is decided last is held"),
             values: Values::encode(self.chain.values_above(self.committed), &mut storage),
@@ -121,6 +126,17 @@ impl<S: StateMachine> Rounds<S> {
         } else {
             Self::send(coordinator, RoundsMessage::Report(report), out);
         }
+    }
+
+    /// The highest position that the numbers of the installed term have reached, as far as it is
+    /// known here. Bounded: a root that lies may number its packets as it likes.
+    fn seen(&self) -> Position {
+        let head = self.chain.head();
+        if self.arrivals.term() != self.installed.term {
+            return head;
+        }
+        let seen = self.term_base.0.saturating_add(self.arrivals.seen().0);
+        head.max(Position(seen.min(self.committed.0 + SEEN_MAX)))
     }
 
     fn add_report(&mut self, report: &Report<'_>) {
@@ -167,17 +183,19 @@ impl<S: StateMachine> Rounds<S> {
             return;
         };
         let reported: Vec<_> = chosen.iter().map(|received| &received.reported).collect();
-        match merge(
-            &reported,
-            self.committed,
-            Quorum::of_members(voters.members),
-            self.config.mutant,
-        ) {
+        let merging = Merging {
+            epoch,
+            decided: self.chain.footing_at(self.committed).expect("it is held"),
+            quorum: Quorum::of_members(voters.members),
+            mutant: self.config.mutant,
+        };
+        match merging.merge(&reported) {
             Merged::Lacking(index) => {
                 self.agreement.lacks_log_of = Some(chosen[index].replica);
                 self.want_positions(now);
             }
             Merged::Overtaken => {}
+            Merged::Contradicted => self.counters.rejected += 1,
             Merged::Values {
                 values,
                 term,
