@@ -9,6 +9,8 @@ use wire::{EpochNumber, SequenceNumber};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Arrivals {
     term: EpochNumber,
+    /// The highest number of that term that has come, kept or not.
+    seen: SequenceNumber,
     held: BTreeMap<SequenceNumber, Stored>,
 }
 
@@ -22,11 +24,19 @@ impl Arrivals {
     pub(super) fn begin(&mut self, term: EpochNumber) {
         assert!(term > self.term, "terms grow");
         self.term = term;
+        self.seen = SequenceNumber::default();
         self.held.clear();
+    }
+
+    /// The highest number of the newest term that had to wait, though there may have been no room
+    /// for its packet.
+    pub(super) fn seen(&self) -> SequenceNumber {
+        self.seen
     }
 
     /// Keeps a packet of the newest term; false if it is there already or there is no room.
     pub(super) fn hold(&mut self, sequence: SequenceNumber, packet: Stored, limit: usize) -> bool {
+        self.seen = self.seen.max(sequence);
         if self.held.contains_key(&sequence) {
             return false;
         }
@@ -112,7 +122,11 @@ mod tests {
             assert!(arrivals.hold(seq(number), packet(number), 2));
         }
         assert!(!arrivals.hold(seq(10), packet(10), 2));
+        assert_eq!(arrivals.seen(), seq(10));
         assert!(arrivals.hold(seq(3), packet(3), 2));
         assert!(arrivals.get(seq(9)).is_none() && arrivals.get(seq(4)).is_some());
+        assert_eq!(arrivals.seen(), seq(10));
+        arrivals.begin(EpochNumber(2));
+        assert_eq!(arrivals.seen(), seq(0));
     }
 }

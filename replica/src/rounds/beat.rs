@@ -35,8 +35,9 @@ pub(super) struct Beat {
 }
 
 impl Beat {
-    /// Nothing has been said in this epoch yet.
-    pub(super) fn on_new_epoch(&mut self) {
+    /// What was said last may not have been heard, or was of another epoch: it is to be said
+    /// again.
+    pub(super) fn forget_what_was_said(&mut self) {
         self.acknowledged = Position::ZERO;
         self.locked = Position::ZERO;
     }
@@ -240,7 +241,7 @@ impl<S: StateMachine> Rounds<S> {
     pub(super) fn on_flight_overdue(&mut self, now: Tick, out: &mut Effects) {
         self.intake.give_up_flight();
         // What it said may not have been heard either.
-        self.beat.on_new_epoch();
+        self.beat.forget_what_was_said();
         self.beat_if_owed(now, out);
     }
 }

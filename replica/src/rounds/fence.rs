@@ -5,7 +5,7 @@
 //! number at most once: it does not after a restart, for the number was promised on disk before.
 
 use super::chain::Cover;
-use super::merge::{Merged, Reported, merge};
+use super::merge::{Merged, Merging, Reported};
 use super::mutant::Mutant;
 use super::proposal::Stored;
 use super::{Rounds, Timer, replica_at};
@@ -15,6 +15,10 @@ use alloc::vec::Vec;
 use wire::message::Incarnations;
 use wire::message::rounds::{Report, RoundsMessage, StartEpoch, Values};
 use wire::{EpochNumber, Position, ReplicaId, RoundsEpoch, Tick};
+
+/// So many positions above what is decided an epoch's beginning may settle because their numbers
+/// were seen.
+const SEEN_MAX: u64 = 65_536;
 
 /// A report and which of the reporter's lives made it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -101,6 +105,7 @@ impl<S: StateMachine> Rounds<S> {
             installed: self.installed,
             incarnations: self.incarnations,
             term_base: self.term_base,
+            seen: self.seen(),
             locked: self.locked_frontier(),
             committed: committed.expect("what is decided last is held"),
             values: Values::encode(self.chain.values_above(self.committed), &mut storage),
@@ -112,6 +117,17 @@ impl<S: StateMachine> Rounds<S> {
         } else {
             Self::send(coordinator, RoundsMessage::Report(report), out);
         }
+    }
+
+    /// The highest position that the numbers of the installed term have reached, as far as it is
+    /// known here. Bounded: a root that lies may number its packets as it likes.
+    fn seen(&self) -> Position {
+        let head = self.chain.head();
+        if self.arrivals.term() != self.installed.term {
+            return head;
+        }
+        let seen = self.term_base.0.saturating_add(self.arrivals.seen().0);
+        head.max(Position(seen.min(self.committed.0 + SEEN_MAX)))
     }
 
     fn add_report(&mut self, report: &Report<'_>) {
@@ -160,17 +176,19 @@ impl<S: StateMachine> Rounds<S> {
             return;
         }
         let reported: Vec<_> = chosen.iter().map(|received| &received.reported).collect();
-        match merge(
-            &reported,
-            self.committed,
-            self.config.quorum,
-            self.config.mutant,
-        ) {
+        let merging = Merging {
+            epoch,
+            decided: self.chain.footing_at(self.committed).expect("it is held"),
+            quorum: self.config.quorum,
+            mutant: self.config.mutant,
+        };
+        match merging.merge(&reported) {
             Merged::Lacking(index) => {
                 self.agreement.lacks_log_of = Some(chosen[index].replica);
                 self.want_positions(now);
             }
             Merged::Overtaken => {}
+            Merged::Contradicted => self.counters.rejected += 1,
             Merged::Values {
                 values,
                 term,

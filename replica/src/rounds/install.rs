@@ -86,7 +86,7 @@ impl<S: StateMachine> Rounds<S> {
         self.agreement.forget_reports();
         self.pending_start = None;
         self.hole.forget();
-        self.beat.on_new_epoch();
+        self.beat.forget_what_was_said();
         for timer in [Timer::GiveUp, Timer::Recover, Timer::Fetch, Timer::Gap] {
             self.timers.cancel(timer);
         }

@@ -2,6 +2,8 @@
 //!
 //! Of the reports with the newest installed epoch: the longest locked prefix; then, position by
 //! position, the value on that very prefix which has min(⌈f/2⌉+1, reports) votes; else a no-op.
+//! Under the same root up to the highest position whose number was seen, under another one up to
+//! the highest that was voted for.
 
 use super::chain::{Cover, extend};
 use super::mutant::Mutant;
@@ -16,6 +18,7 @@ use wire::{EpochNumber, Position, RoundsEpoch};
 pub(super) struct Reported {
     installed: RoundsEpoch,
     term_base: Position,
+    seen: Position,
     locked: Frontier,
     committed: Footing,
     /// `None`: a no-op.
@@ -32,6 +35,7 @@ impl Reported {
         Self {
             installed: report.installed,
             term_base: report.term_base,
+            seen: report.seen,
             locked: report.locked,
             committed: report.committed,
             values: values.collect(),
@@ -77,84 +81,123 @@ pub(super) enum Merged {
     /// The coordinator has learnt since of decisions that nobody here can have reported: a later
     /// epoch has begun.
     Overtaken,
+    /// What a reporter has seen locked is not what the coordinator has decided. That cannot be,
+    /// and whatever began with either would make it worse.
+    Contradicted,
 }
 
-/// Merges f+1 reports for a coordinator that has executed up to `committed`.
-pub(super) fn merge(
-    reports: &[&Reported],
-    committed: Position,
-    quorum: Quorum,
-    mutant: Option<Mutant>,
-) -> Merged {
-    let cover = Cover::of(mutant);
-    let newest = reports
-        .iter()
-        .map(|report| report.installed)
-        .max()
-        .expect("a majority");
-    let counts =
-        |report: &Reported| report.installed == newest || mutant == Some(Mutant::MergeStaleReports);
-    let kept: Vec<_> = reports
-        .iter()
-        .enumerate()
-        .filter(|(_, report)| counts(report))
-        .collect();
-    let (index, longest) = kept
-        .iter()
-        .max_by_key(|(_, report)| {
-            (
-                report.locked.position,
-                core::cmp::Reverse(report.committed.frontier.position),
-            )
-        })
-        .expect("one has the newest epoch");
-    if longest.committed.frontier.position > committed {
-        return Merged::Lacking(*index);
+/// What merging f+1 reports depends on besides them.
+pub(super) struct Merging {
+    /// The epoch to come.
+    pub(super) epoch: RoundsEpoch,
+    /// What the coordinator has executed.
+    pub(super) decided: Footing,
+    pub(super) quorum: Quorum,
+    pub(super) mutant: Option<Mutant>,
+}
+
+/// A report that counts, and its place among all.
+type Kept<'a> = (usize, &'a Reported);
+
+impl Merging {
+    /// What the epoch begins with.
+    pub(super) fn merge(&self, reports: &[&Reported]) -> Merged {
+        let newest = reports
+            .iter()
+            .map(|report| report.installed)
+            .max()
+            .expect("a majority");
+        let stale_count = self.mutant == Some(Mutant::MergeStaleReports);
+        let kept: Vec<Kept<'_>> = reports
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|(_, report)| report.installed == newest || stale_count)
+            .collect();
+        let (index, longest) = kept
+            .iter()
+            .max_by_key(|(_, report)| {
+                (
+                    report.locked.position,
+                    core::cmp::Reverse(report.committed.frontier.position),
+                )
+            })
+            .expect("one has the newest epoch");
+        let committed = self.decided.frontier.position;
+        if longest.committed.frontier.position > committed {
+            return Merged::Lacking(*index);
+        }
+        if longest.footing(committed).is_none() {
+            return Merged::Overtaken;
+        }
+        if kept.iter().any(|(_, report)| self.contradicts(report)) {
+            return Merged::Contradicted;
+        }
+        Merged::Values {
+            values: self.values(&kept, longest, newest),
+            term: newest.term,
+            term_base: longest.term_base,
+        }
     }
-    let needed = match mutant {
-        Some(Mutant::MergeOneVote) => 1,
-        _ => quorum.merge_votes().min(kept.len()),
-    };
-    let Some(mut at) = longest.footing(committed) else {
-        return Merged::Overtaken;
-    };
-    let mut values = Vec::new();
-    let locked = if mutant == Some(Mutant::MergeForgetsLock) {
-        committed
-    } else {
-        longest.locked.position
-    };
-    while at.frontier.position < locked {
-        let value = longest
-            .value(at.frontier.position.next())
-            .expect("what is locked is held");
-        at = extend(cover, &at, &value);
-        values.push(value);
+
+    /// Votes above a lock may be for what was not decided; a lock may not.
+    fn contradicts(&self, report: &Reported) -> bool {
+        let decided = &self.decided.frontier;
+        let there = report.footing(decided.position);
+        report.locked.position >= decided.position
+            && there.is_some_and(|footing| footing.frontier.digest != decided.digest)
     }
-    let last = kept
-        .iter()
-        .map(|(_, report)| report.head())
-        .max()
-        .expect("one has the newest epoch");
-    while at.frontier.position < last {
-        let value = voted(&kept, &at, needed).unwrap_or(Value::NoOp);
-        at = extend(cover, &at, &value);
-        values.push(value);
-    }
-    Merged::Values {
-        values: values.iter().map(Stored::of_value).collect(),
-        term: newest.term,
-        term_base: longest.term_base,
+
+    /// The values above what is decided.
+    fn values(
+        &self,
+        kept: &[Kept<'_>],
+        longest: &Reported,
+        newest: RoundsEpoch,
+    ) -> Vec<Option<Stored>> {
+        let cover = Cover::of(self.mutant);
+        let needed = match self.mutant {
+            Some(Mutant::MergeOneVote) => 1,
+            _ => self.quorum.merge_votes().min(kept.len()),
+        };
+        let mut at = self.decided;
+        let locked = if self.mutant == Some(Mutant::MergeForgetsLock) {
+            at.frontier.position
+        } else {
+            longest.locked.position
+        };
+        let mut values = Vec::new();
+        while at.frontier.position < locked {
+            let value = longest
+                .value(at.frontier.position.next())
+                .expect("what is locked is held");
+            at = extend(cover, &at, &value);
+            values.push(value);
+        }
+        // Under the same root, the numbers that were seen are settled now: who has fallen far
+        // behind the root could not vote them down one by one. Another root counts anew.
+        let same_root = self.epoch.term == newest.term;
+        let ends = kept.iter().map(|(_, report)| match same_root {
+            true => report.seen.max(report.head()),
+            false => report.head(),
+        });
+        let last = ends.max().expect("one has the newest epoch");
+        while at.frontier.position < last {
+            let value = voted(kept, &at, needed).unwrap_or(Value::NoOp);
+            at = extend(cover, &at, &value);
+            values.push(value);
+        }
+        values.iter().map(Stored::of_value).collect()
     }
 }
 
 /// The value after `at` that enough reports with that very prefix have voted for.
-fn voted<'a>(kept: &[(usize, &&'a Reported)], at: &Footing, needed: usize) -> Option<Value<'a>> {
+fn voted<'a>(kept: &[Kept<'a>], at: &Footing, needed: usize) -> Option<Value<'a>> {
     let next = at.frontier.position.next();
     let extends = |report: &&'a Reported| report.footing(at.frontier.position) == Some(*at);
     let candidates: Vec<(Value<'a>, Footing)> = kept
         .iter()
-        .map(|(_, report)| **report)
+        .map(|(_, report)| *report)
         .filter(extends)
         .filter_map(|report| Some((report.value(next)?, report.footing(next)?)))
         .collect();

@@ -9,8 +9,9 @@ pub enum Mutant {
     CountAnyDigest,
     /// The digest at a position covers what is there and nothing before it.
     DigestOfLast,
-    /// A hole is taken for a no-op at once.
-    AcknowledgePastHoles,
+    /// A hole is voted a no-op at once, and the vote is changed when the packet comes after all.
+    /// (The first half alone is harmless: an early no-op is still the only vote.)
+    VoteTwice,
     /// A replica goes on voting after it has promised an epoch.
     NoFence,
     /// Reports of older epochs count like those of the newest.
@@ -43,7 +44,7 @@ impl Mutant {
         Self::CommitByMajority,
         Self::CountAnyDigest,
         Self::DigestOfLast,
-        Self::AcknowledgePastHoles,
+        Self::VoteTwice,
         Self::NoFence,
         Self::MergeStaleReports,
         Self::MergeOneVote,
@@ -64,7 +65,7 @@ impl Mutant {
             Self::CommitByMajority => "commit-by-majority",
             Self::CountAnyDigest => "count-any-digest",
             Self::DigestOfLast => "digest-of-last",
-            Self::AcknowledgePastHoles => "acknowledge-past-holes",
+            Self::VoteTwice => "vote-twice",
             Self::NoFence => "no-fence",
             Self::MergeStaleReports => "merge-stale-reports",
             Self::MergeOneVote => "merge-one-vote",

@@ -133,7 +133,7 @@ impl<S: StateMachine> Rounds<S> {
         Suspect {
             replica: self.config.me,
             wanted,
-            fenced: self.mode == Mode::Reconciling,
+            fence: self.fence,
             installed: self.installed,
             incarnations: self.incarnations,
         }
@@ -167,14 +167,18 @@ impl<S: StateMachine> Rounds<S> {
         }
         self.wishes.note(suspect.replica, suspect.wanted, now);
         let own = self.wishes.of(self.config.me);
-        let says_so = own >= suspect.wanted && self.timers.is_armed(Timer::Resend);
-        if suspect.fenced && self.mode == Mode::Normal && !says_so {
+        let says_so = own >= suspect.fence && self.timers.is_armed(Timer::Resend);
+        if self.mode == Mode::Normal && suspect.fence > self.installed {
             // It has counted a majority, which may have changed its mind since, and it cannot go
-            // back.
-            self.want(now, suspect.wanted, out);
-        } else {
-            self.count_wishes(now, out);
+            // back. It is joined for what was counted, not for what it wants by now: it may want
+            // more and more because it hears nobody.
+            if !says_so {
+                return self.want(now, suspect.fence, out);
+            }
+        } else if suspect.installed < self.installed {
+            self.tell_start(suspect.replica, out);
         }
+        self.count_wishes(now, out);
     }
 
     fn count_wishes(&mut self, now: Tick, out: &mut Effects) {

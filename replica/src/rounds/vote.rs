@@ -9,9 +9,10 @@ use super::proposal::{Stored, foreign, is_work, proposal_of};
 use super::{Rounds, Timer};
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
+use alloc::vec::Vec;
 use wire::message::Message;
 use wire::message::rounds::{Proposal, RoundPacket, RoundsMessage, Value};
-use wire::{ReplicaId, SequenceNumber, StampHeader, Tick};
+use wire::{Position, ReplicaId, SequenceNumber, StampHeader, Tick};
 
 impl<S: StateMachine> Rounds<S> {
     /// A packet that the root has numbered.
@@ -83,6 +84,9 @@ impl<S: StateMachine> Rounds<S> {
             self.hold(sequence, proposal);
             return;
         }
+        if self.config.breaks(Mutant::VoteTwice) {
+            self.vote_twice(now, sequence, proposal);
+        }
         let next = self.next_sequence();
         if sequence < next {
             self.counters.copies += 1;
@@ -91,13 +95,33 @@ impl<S: StateMachine> Rounds<S> {
             self.go_on(now, out);
         } else {
             self.hold(sequence, proposal);
-            if self.config.breaks(Mutant::AcknowledgePastHoles) {
-                while self.may_vote() && self.next_sequence() < sequence {
-                    self.vote(now, &Value::NoOp);
-                }
-            }
             // Something decided may have made room for what has waited.
             self.go_on(now, out);
+        }
+    }
+
+    /// The break: no-ops for what is missing before a packet, and other votes when it comes.
+    fn vote_twice(&mut self, now: Tick, sequence: SequenceNumber, proposal: &Proposal<'_>) {
+        while self.may_vote() && self.next_sequence() < sequence {
+            self.vote(now, &Value::NoOp);
+        }
+        let position = Position(self.term_base.0 + sequence.0);
+        let open = position > self.committed.max(self.epoch_start);
+        if !open || self.chain.value(position) != Some(Value::NoOp) {
+            return;
+        }
+        let mut above = Vec::new();
+        while self.chain.head() > position {
+            above.push(self.chain.pop());
+        }
+        self.chain.pop();
+        let kept = self.chain.head();
+        self.locked = self.locked.min(kept);
+        self.votes.on_change_above(kept, &self.chain);
+        self.intake.displace_above(kept);
+        self.vote(now, &Value::Packet(*proposal));
+        for value in above.iter().rev() {
+            self.vote(now, &Stored::value_of(value.as_ref()));
         }
     }
 

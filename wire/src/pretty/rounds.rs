@@ -25,18 +25,16 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, message: &RoundsMessage<'_>) -> 
         }
         RoundsMessage::Suspect(m) => write!(
             f,
-            "SUSPECT from {} wants epoch {}{} installed {}",
-            m.replica,
-            m.wanted,
-            if m.fenced { " fenced" } else { "" },
-            m.installed
+            "SUSPECT from {} wants epoch {} fence {} installed {}",
+            m.replica, m.wanted, m.fence, m.installed
         ),
         RoundsMessage::Report(m) => write!(
             f,
-            "REPORT from {} epoch {} installed {} locked {} committed {} {} values",
+            "REPORT from {} epoch {} installed {} seen {} locked {} committed {} {} values",
             m.replica,
             m.epoch,
             m.installed,
+            m.seen,
             Prefix(&m.locked),
             m.committed.frontier.position,
             m.values.len()

@@ -31,6 +31,17 @@ fn footings(log: &str) -> Vec<Footing> {
 /// A report: the log, how much of it is executed and how much is known to be locked, and the
 /// newest epoch installed.
 fn report(log: &str, committed: usize, locked: usize, installed: u64) -> Reported {
+    report_that_saw(log.len(), log, committed, locked, installed)
+}
+
+/// The same, with the highest position whose number has come.
+fn report_that_saw(
+    seen: usize,
+    log: &str,
+    committed: usize,
+    locked: usize,
+    installed: u64,
+) -> Reported {
     let footings = footings(log);
     let mut storage = Vec::new();
     let values = log.bytes().skip(committed).map(value);
@@ -40,6 +51,7 @@ fn report(log: &str, committed: usize, locked: usize, installed: u64) -> Reporte
         installed: RoundsEpoch::from_view(ViewNumber(installed)),
         incarnations: Incarnations::unknown(3),
         term_base: Position::ZERO,
+        seen: Position(seen as u64),
         locked: footings[locked].frontier,
         committed: footings[committed],
         values: Values::encode(values, &mut storage),
@@ -47,19 +59,52 @@ fn report(log: &str, committed: usize, locked: usize, installed: u64) -> Reporte
     Reported::new(&report, Cover::Everything)
 }
 
-/// The log that a coordinator gets which has executed `committed` positions.
-fn merged_above(committed: u64, n: usize, reports: &[Reported]) -> Result<String, usize> {
+const OVERTAKEN: usize = usize::MAX;
+const CONTRADICTED: usize = usize::MAX - 1;
+
+/// The log that a coordinator gets which has executed `committed` positions of the longest log.
+fn merged_above(committed: usize, n: usize, reports: &[Reported]) -> Result<String, usize> {
+    let footings = reports
+        .iter()
+        .filter_map(|report| report.footing(Position(committed as u64)));
+    let decided = footings.max_by_key(|footing| footing.frontier.position);
+    let decided = decided.unwrap_or(footings_of_any(committed));
+    merged_by(EPOCH, decided, n, reports)
+}
+
+const EPOCH: RoundsEpoch = RoundsEpoch {
+    term: EpochNumber(0),
+    attempt: 99,
+};
+
+fn footings_of_any(length: usize) -> Footing {
+    footings(&"q".repeat(length))[length]
+}
+
+fn merged_by(
+    epoch: RoundsEpoch,
+    decided: Footing,
+    n: usize,
+    reports: &[Reported],
+) -> Result<String, usize> {
     let quorum = Quorum::of(n).unwrap();
     assert_eq!(reports.len(), quorum.majority(), "f+1 reports");
+    let merging = Merging {
+        epoch,
+        decided,
+        quorum,
+        mutant: None,
+    };
     let reports: Vec<_> = reports.iter().collect();
     let letter = |value: &Option<Stored>| match value {
         None => '.',
         Some(stored) => char::from(u8::try_from(stored.number).unwrap()),
     };
-    match merge(&reports, Position(committed), quorum, None) {
+    match merging.merge(&reports) {
         Merged::Values { values, .. } => Ok(values.iter().map(letter).collect()),
         Merged::Lacking(index) => Err(index),
-        Merged::Overtaken => Err(usize::MAX),
+        Merged::Overtaken => Err(OVERTAKEN),
+        Merged::Contradicted => Err(CONTRADICTED),
     }
 }
 
@@ -178,5 +223,36 @@ fn a_coordinator_that_has_decided_more_goes_on_from_there() {
 #[test]
 fn reports_that_know_less_than_is_decided_start_nothing() {
     let reports = [report("ab", 0, 1, 1), report("ab", 0, 0, 1)];
-    assert_eq!(merged_above(3, 3, &reports), Err(usize::MAX));
+    assert_eq!(merged_above(3, 3, &reports), Err(OVERTAKEN));
+}
+
+/// Else a group that fell far behind its root would have to give up one number after the other,
+/// more slowly than new ones come.
+#[test]
+fn under_the_same_root_all_numbers_that_were_seen_are_settled() {
+    let reports = [report_that_saw(6, "ab", 0, 0, 1), report("abc", 0, 0, 1)];
+    assert_eq!(merged(3, &reports), "ab....");
+    // Another root counts anew.
+    let next_term = RoundsEpoch::of_term(EpochNumber(1));
+    let log = merged_by(next_term, Footing::default(), 3, &reports);
+    assert_eq!(log, Ok("ab.".into()));
+    // What a report of an older epoch has seen was of other numbers.
+    let reports = [report_that_saw(6, "ab", 0, 0, 1), report("abc", 0, 0, 2)];
+    assert_eq!(merged(3, &reports), "abc");
+}
+
+#[test]
+fn a_coordinator_whose_decisions_a_lock_contradicts_starts_nothing() {
+    let decided = |log: &str| footings(log)[log.len()];
+    let reports = [report("abc", 0, 2, 1), report("abd", 0, 0, 1)];
+    assert_eq!(
+        merged_by(EPOCH, decided("ax"), 3, &reports),
+        Err(CONTRADICTED)
+    );
+    assert_eq!(merged_by(EPOCH, decided("ab"), 3, &reports), Ok(".".into()));
+    // Votes above every lock may be for what was not decided.
+    assert_eq!(
+        merged_by(EPOCH, decided("abd"), 3, &reports),
+        Ok(String::new())
+    );
 }

@@ -13,9 +13,9 @@ pub struct Suspect {
     pub replica: ReplicaId,
     /// The epoch that is wanted, or any later one.
     pub wanted: RoundsEpoch,
-    /// Whether the sender has counted a majority that wants an epoch, and votes no more until one
-    /// begins.
-    pub fenced: bool,
+    /// The sender votes in no epoch before this one. Later than what it has installed: it has
+    /// counted a majority that wants it, and cannot go back.
+    pub fence: RoundsEpoch,
     /// The newest epoch that the sender has installed.
     pub installed: RoundsEpoch,
     /// The newest lives that the sender knows of.
@@ -27,7 +27,7 @@ impl Suspect {
         Ok(Self {
             replica: reader.replica()?,
             wanted: reader.rounds_epoch()?,
-            fenced: reader.flag("fenced")?,
+            fence: reader.rounds_epoch()?,
             installed: reader.rounds_epoch()?,
             incarnations: Incarnations::parse(reader)?,
         })
@@ -37,7 +37,7 @@ impl Suspect {
         out.put_u8(tag::SUSPECT);
         out.put_u8(self.replica.0);
         out.put_rounds_epoch(self.wanted);
-        out.put_u8(self.fenced.into());
+        out.put_rounds_epoch(self.fence);
         out.put_rounds_epoch(self.installed);
         self.incarnations.emit(out);
     }
@@ -57,6 +57,8 @@ pub struct Report<'a> {
     pub incarnations: Incarnations,
     /// Number 1 of that epoch's term stands at the position after this one.
     pub term_base: Position,
+    /// The highest position that it has voted for, or has seen a number of that term for.
+    pub seen: Position,
     /// The longest prefix that it knows to have a majority.
     pub locked: Frontier,
     /// The prefix that it has executed; the values stand on it.
@@ -73,6 +75,7 @@ impl<'a> Report<'a> {
             installed: reader.rounds_epoch()?,
             incarnations: Incarnations::parse(reader)?,
             term_base: reader.position("base of the term")?,
+            seen: reader.position("seen")?,
             locked: Frontier::parse(reader)?,
             committed: Footing::parse(reader)?,
             values: Values::parse(reader)?,
@@ -86,6 +89,7 @@ impl<'a> Report<'a> {
         out.put_rounds_epoch(self.installed);
         self.incarnations.emit(out);
         out.put_u64(self.term_base.0);
+        out.put_u64(self.seen.0);
         self.locked.emit(out);
         self.committed.emit(out);
         self.values.emit(out);

@@ -21,7 +21,15 @@ impl Owned {
 
     pub(super) fn values<'a>(&self, batch: Batch<'a>) -> impl Iterator<Item = Value<'a>> {
         let packet = Value::Packet(self.proposal(batch));
-        (0..self.entries.len()).map(move |index| if index == 1 { Value::NoOp } else { packet })
+        let is_packet = |index| index % 4 == 0 || index % 4 == 3;
+        let value = move |index| {
+            if is_packet(index) {
+                packet
+            } else {
+                Value::NoOp
+            }
+        };
+        (0..self.entries.len()).map(value)
     }
 
     pub(super) fn proposal<'a>(&self, batch: Batch<'a>) -> Proposal<'a> {
@@ -105,7 +113,7 @@ impl Owned {
             RoundsMessage::Suspect(Suspect {
                 replica,
                 wanted: epoch,
-                fenced: self.wants == 1,
+                fence: self.epoch(3),
                 installed,
                 incarnations,
             }),
@@ -115,6 +123,7 @@ impl Owned {
                 installed,
                 incarnations,
                 term_base: Position(self.numbers[2]),
+                seen: Position(self.numbers[3]),
                 locked: self.frontier(1),
                 committed: self.footing(),
                 values,
