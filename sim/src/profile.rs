@@ -51,6 +51,8 @@ pub enum Kind {
     RootReboot,
     /// The root is not heard for a while.
     RootVanishes,
+    /// The root says what is not so: see [`Lie`](crate::schedule::Lie).
+    RootLies,
     /// The controller ends and starts again.
     ControllerRestart,
 }
@@ -80,6 +82,8 @@ pub enum Profile {
     Partition,
     /// Reboots and absences of the root and of the controller.
     Root,
+    /// A root that lies, and everything else. Only for protocols that trust no root.
+    LyingRoot,
     /// Full and slow disks.
     Disk,
     /// Heavy reordering all the time, and replicas that are cut off, deaf or end meanwhile: what
@@ -93,7 +97,7 @@ pub enum Profile {
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::None,
         Self::Loss,
         Self::Reorder,
@@ -105,6 +109,7 @@ impl Profile {
         Self::RollingLost,
         Self::Partition,
         Self::Root,
+        Self::LyingRoot,
         Self::Disk,
         Self::Storm,
         Self::Siege,
@@ -125,6 +130,7 @@ impl Profile {
             Self::RollingLost => "rolling-lost",
             Self::Partition => "partition",
             Self::Root => "root",
+            Self::LyingRoot => "lying-root",
             Self::Disk => "disk",
             Self::Storm => "storm",
             Self::Siege => "siege",
@@ -141,6 +147,11 @@ impl Profile {
             Self::RollingLost => &[Kind::EachWithoutDisk],
             _ => &[],
         }
+    }
+
+    /// Whether stamps may be false: a number given twice, numbers and rounds that run back.
+    pub fn lies(self) -> bool {
+        self == Self::LyingRoot
     }
 
     /// Whether messages of the bulk channel are late and come twice while a fault lasts. Not where
@@ -182,6 +193,27 @@ impl Profile {
                 K::RootVanishes,
                 K::ControllerRestart,
                 K::LightNoise,
+            ],
+            Self::LyingRoot => &[
+                K::RootLies,
+                K::RootLies,
+                K::RootLies,
+                K::RootLies,
+                K::RootLies,
+                K::RootLies,
+                K::LightNoise,
+                K::HarshNoise,
+                K::Cut,
+                K::Split,
+                K::Deaf,
+                K::Churn,
+                K::Ambush,
+                K::Partition,
+                K::CrashWithDisk,
+                K::CrashWithoutDisk,
+                K::SlowDisk,
+                K::RootReboot,
+                K::ControllerRestart,
             ],
             Self::Disk => &[K::FullDisk, K::SlowDisk, K::CrashWithDisk, K::HarshNoise],
             Self::Storm => &[
@@ -230,7 +262,7 @@ impl Profile {
             | Self::Root
             | Self::Disk
             | Self::Storm => (2, 8),
-            Self::Siege => (4, 10),
+            Self::Siege | Self::LyingRoot => (4, 10),
             Self::All => (2, 12),
         }
     }

@@ -52,6 +52,12 @@ impl ProtocolName {
         }
     }
 
+    /// Whether it is only safe while the root gives each packet of a term a number of its own,
+    /// one after the other. The figures of Speculative Paxos are about such a root.
+    pub fn trusts_the_root(self) -> bool {
+        self != Self::Rounds
+    }
+
     /// Whether clients send to one member and not to the group.
     pub fn asks_one_member(self) -> bool {
         self == Self::Rounds
@@ -144,6 +150,19 @@ pub enum SettingsError {
     /// One server is one server.
     #[error("protocol unreplicated takes exactly 1 replica, not {0}; leave --replicas out")]
     OneServer(usize),
+    /// A protocol that builds on what the root says.
+    #[error(
+        "protocol {protocol} trusts the root: --faults={profile} is not for it (valid with \
+         --faults={profile}: {valid})"
+    )]
+    TrustsTheRoot {
+        /// The protocol.
+        protocol: &'static str,
+        /// The profile.
+        profile: &'static str,
+        /// Protocols that do not.
+        valid: String,
+    },
     /// How many clients.
     #[error("{0} clients are not possible: valid are 1 to {MAX_CLIENTS}")]
     Clients(usize),
@@ -180,6 +199,16 @@ impl Settings {
                 ProtocolName::Unreplicated if *n == 1 => {}
                 ProtocolName::Unreplicated => return Err(SettingsError::OneServer(*n)),
             }
+        }
+        if self.profile.lies() && self.protocol.trusts_the_root() {
+            let trusts_not = |protocol: &&ProtocolName| !protocol.trusts_the_root();
+            let valid: Vec<_> = ProtocolName::ALL.iter().filter(trusts_not).collect();
+            let valid: Vec<_> = valid.into_iter().map(|protocol| protocol.name()).collect();
+            return Err(SettingsError::TrustsTheRoot {
+                protocol: self.protocol.name(),
+                profile: self.profile.name(),
+                valid: valid.join(", "),
+            });
         }
         if !(1..=MAX_CLIENTS).contains(&self.clients) {
             return Err(SettingsError::Clients(self.clients));
@@ -351,6 +380,21 @@ mod tests {
             })
             .contains("operations")
         );
+        let lied_to = Settings {
+            profile: Profile::LyingRoot,
+            ..Settings::default()
+        };
+        let text = wrong(lied_to.clone());
+        assert!(
+            text.contains("protocol spec-paxos trusts the root"),
+            "{text}"
+        );
+        assert!(text.ends_with("--faults=lying-root: rounds)"), "{text}");
+        let rounds = Settings {
+            protocol: ProtocolName::Rounds,
+            ..lied_to
+        };
+        assert!(rounds.check().is_ok());
         let one = Settings {
             protocol: ProtocolName::Unreplicated,
             ..Settings::default()

@@ -25,6 +25,7 @@ mod votes_stand;
 
 use crate::history::History;
 use crate::linearizability::kv::{KvOperation, KvOutcome};
+use crate::settings::Settings;
 use crate::world::{Member, Observed, SeenEntry};
 use wire::message::Message;
 use wire::{
@@ -144,6 +145,11 @@ pub trait Invariant: Send {
     /// Where it is promised.
     fn paper(&self) -> &'static str;
 
+    /// Whether it is only so if the root tells the truth.
+    fn trusts_the_root(&self) -> bool {
+        false
+    }
+
     /// Looks; what breaks it is told in words.
     fn see(&mut self, sight: &Sight<'_>) -> Result<(), String>;
 }
@@ -181,11 +187,14 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
     ]
 }
 
-/// All of them, or the one with this name.
-pub(crate) fn wanted(only: Option<&str>) -> Vec<Box<dyn Invariant>> {
-    let mut wanted = all();
-    wanted.retain(|one| only.is_none_or(|name| one.name() == name));
-    wanted
+/// All of them but those that trust a root that lies; or the one that is asked for.
+pub(crate) fn wanted(settings: &Settings) -> Vec<Box<dyn Invariant>> {
+    let lies = settings.profile.lies();
+    let is_wanted = |one: &Box<dyn Invariant>| match &settings.only_invariant {
+        Some(name) => one.name() == name,
+        None => !(lies && one.trusts_the_root()),
+    };
+    all().into_iter().filter(is_wanted).collect()
 }
 
 #[cfg(test)]

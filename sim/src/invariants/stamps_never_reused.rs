@@ -42,6 +42,10 @@ impl Invariant for StampsNeverReused {
         "NSDI'15 section 3.3: the root serialises the packets of a group"
     }
 
+    fn trusts_the_root(&self) -> bool {
+        true
+    }
+
     fn see(&mut self, sight: &Sight<'_>) -> Result<(), String> {
         match sight {
             Sight::Stamped(stamped) => self.on_stamped(stamped),

@@ -1,6 +1,6 @@
 //! A schedule from a seed and a profile.
 
-use super::{Between, Fault, HostSet, Item, Noise, Way, beats};
+use super::{Between, Fault, HostSet, Item, Lie, Noise, Way, beats};
 use crate::draw::{ALWAYS_PPM, Draw, Purpose};
 use crate::profile::Kind;
 use crate::settings::{MS, Settings};
@@ -226,6 +226,10 @@ impl Maker {
             },
             Kind::RootReboot => Fault::RootReboot,
             Kind::RootVanishes => Fault::RootVanishes,
+            Kind::RootLies => Fault::RootLies {
+                lie: self.lie(),
+                noticed: self.draw.below(2) == 0,
+            },
             Kind::ControllerRestart => Fault::ControllerRestart,
         })
     }
@@ -256,6 +260,37 @@ impl Maker {
             between,
             one_way: self.draw.below(3) == 0,
             resets: self.draw.below(2) == 0,
+        }
+    }
+
+    fn lie(&mut self) -> Lie {
+        let every = self.draw.pick(&[1, 2, 3, 7, 20]);
+        match self.draw.below(6) {
+            0 => Lie::Repeats { every },
+            1 => Lie::TwoFaced {
+                every,
+                hosts: self.some_replicas(),
+            },
+            2 => Lie::CountsBack {
+                // More than it goes back: else the count would stand.
+                every: every + 10,
+                by: self.draw.between(1, 9),
+            },
+            3 => Lie::RoundsRunBack {
+                every,
+                by_us: self.draw.pick(&[1, 300, 5_000, 1_000_000]),
+            },
+            4 => Lie::Forgets,
+            _ => Lie::TwoRoots {
+                hosts: self.some_replicas(),
+            },
+        }
+    }
+
+    fn some_replicas(&mut self) -> HostSet {
+        HostSet {
+            clients: 0,
+            ..self.some_hosts()
         }
     }
 
@@ -358,6 +393,30 @@ mod tests {
                 items.iter().any(|item| item.to_string().contains(word)),
                 "{word}"
             );
+        }
+    }
+
+    #[test]
+    fn every_lie_is_told_and_only_where_lies_are_wanted() {
+        for profile in Profile::ALL {
+            let settings = Settings {
+                profile,
+                ..Settings::default()
+            };
+            let items: Vec<Item> = (0..200)
+                .flat_map(|seed| generate(&settings, seed))
+                .collect();
+            for word in [
+                "has the number of the one before",
+                "get instead",
+                "count goes back",
+                "of a round",
+                "registers are 0",
+                "count of their own",
+            ] {
+                let told = items.iter().any(|item| item.to_string().contains(word));
+                assert_eq!(told, profile.lies(), "{} {word}", profile.name());
+            }
         }
     }
 

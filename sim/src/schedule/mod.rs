@@ -6,9 +6,11 @@
 
 mod beats;
 mod generate;
+mod lie;
 
 pub use beats::beats;
 pub use generate::generate;
+pub use lie::Lie;
 
 use std::fmt;
 use wire::Tick;
@@ -201,6 +203,14 @@ pub enum Fault {
     RootReboot,
     /// The root is dark until the item's end and then goes on as it was.
     RootVanishes,
+    /// The root lies until the item's end. `noticed`: then it loses everything, and the controller
+    /// gives it a greater term; else it goes on from where its lies have led it.
+    RootLies {
+        /// How.
+        lie: Lie,
+        /// Whether somebody does something about it.
+        noticed: bool,
+    },
     /// The controller ends, and starts again at the item's end with the terms it has on disk.
     ControllerRestart,
 }
@@ -292,6 +302,10 @@ impl fmt::Display for Fault {
             } => write!(f, "slow disk r{replica}: {} µs a write", us(latency_ns)),
             Self::RootReboot => write!(f, "root reboots"),
             Self::RootVanishes => write!(f, "root vanishes"),
+            Self::RootLies { lie, noticed } => {
+                let end = if noticed { ", then it reboots" } else { "" };
+                write!(f, "root lies: {lie}{end}")
+            }
             Self::ControllerRestart => write!(f, "controller restarts"),
         }
     }

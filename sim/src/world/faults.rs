@@ -106,6 +106,7 @@ impl World<'_> {
                 self.control.on_session_lost(self.now, &mut self.queue);
             }
             Fault::RootVanishes => self.root.darken(item),
+            Fault::RootLies { lie, .. } => self.root.begin_lie(item, lie),
             Fault::ControllerRestart => self.control.end(item, &mut self.root),
             Fault::Ambush { .. }
             | Fault::Clock { .. }
@@ -184,6 +185,13 @@ impl World<'_> {
                 self.root.brighten(item);
                 if !self.root.is_dark() {
                     self.release_bulk();
+                }
+            }
+            Fault::RootLies { noticed, .. } => {
+                self.root.end_lie(item);
+                if noticed {
+                    self.root.lose_everything(self.now);
+                    self.control.on_session_lost(self.now, &mut self.queue);
                 }
             }
             Fault::ControllerRestart => self.control.release(item, self.now, &mut self.queue),

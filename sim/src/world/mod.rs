@@ -10,6 +10,7 @@
 //! | `queue` | events in the order of their time |
 //! | `traffic` | frames from host to switch to host, messages of the bulk channel |
 //! | `wires`, `bulk`, `root`, `control` | the fabric's parts |
+//! | `lies` | a root that says what is not so |
 //! | `node`, `clock`, `member` | what is around a replica's core |
 //! | `replicas` | handing inputs to cores and carrying out their effects |
 //! | `faults` | faults begin and end |
@@ -19,6 +20,7 @@ mod bulk;
 mod clock;
 mod control;
 mod faults;
+mod lies;
 mod member;
 mod node;
 mod queue;
@@ -169,7 +171,7 @@ impl<'b> World<'b> {
             root: Root::new(mutant),
             schedule,
             in_force: Vec::new(),
-            invariants: invariants::wanted(settings.only_invariant.as_deref()),
+            invariants: invariants::wanted(settings),
             log: EventLog::new(keep_log),
             effects: Effects::new(),
             payload: Vec::new(),

@@ -1,7 +1,9 @@
 //! The root switch: the committed compiled P4 program in our pipeline, behind the P4Runtime server
 //! as a value, with real frames. It can be dark, and it can lose everything.
 
+use super::lies::Lying;
 use crate::mutant::FabricMutant;
+use crate::schedule::Lie;
 use controller::mac::MacAddress as FabricMac;
 use controller::plan::Plan;
 use controller::tables::Tables;
@@ -10,7 +12,7 @@ use p4runtime::P4Info;
 use sequencer::pipeline::{Copies, PortNumber, Switch};
 use sequencer::server::{Core, Device, Pipeline};
 use std::net::Ipv4Addr;
-use wire::{GroupId, HostAddress, STAMP_PORT, Tick};
+use wire::{GROUP_PREFIX, GroupId, HostAddress, STAMP_PORT, Tick};
 
 /// BMv2 JSON of `p4/v1model/root.p4`.
 const ROOT_JSON: &[u8] = include_bytes!("../../../p4/built/root.json");
@@ -22,9 +24,11 @@ pub(super) const GROUP: GroupId = GroupId(1);
 /// The switch's number at its server.
 pub(super) const DEVICE_ID: u64 = 1;
 /// The program's register with the sequence numbers of groups; the one group is at index 0.
-const SEQUENCE: &str = "RootIngress.stamp.sequence_of_group";
+pub(super) const SEQUENCE: &str = "RootIngress.stamp.sequence_of_group";
 /// So long a packet is in the pipeline: of a switch chip, some hundred nanoseconds.
 const PIPELINE_NS: u64 = 400;
+/// Where the destination address begins in a frame that we build.
+const DESTINATION_IP: usize = 30;
 /// The mark by which the controller knows the program again.
 const COOKIE: u64 = 0x646f_776e_6265_6174;
 
@@ -121,6 +125,7 @@ pub(super) struct Root {
     mutant: Option<FabricMutant>,
     /// When the last packet came, and the group's count before it. Only a mutant reads it.
     last: (Tick, u128),
+    lies: Vec<Lying>,
 }
 
 impl Root {
@@ -133,6 +138,7 @@ impl Root {
             copies: Copies::new(),
             mutant,
             last: (Tick(0), 0),
+            lies: Vec::new(),
         }
     }
 
@@ -148,25 +154,55 @@ impl Root {
         self.dark.retain(|other| *other != item);
     }
 
+    /// Lies from now on.
+    pub(super) fn begin_lie(&mut self, item: usize, lie: Lie) {
+        self.lies.push(Lying::new(item, lie));
+    }
+
+    /// Lies no more in this way.
+    pub(super) fn end_lie(&mut self, item: usize) {
+        self.lies.retain(|lying| lying.item() != item);
+    }
+
+    /// Whether it keeps the newest packet of the group from a host.
+    pub(super) fn withholds_from(&self, host: usize) -> bool {
+        self.lies.iter().any(|lying| lying.withholds_from(host))
+    }
+
     /// Loses program, tables, registers and streams.
     pub(super) fn lose_everything(&mut self, now: Tick) {
         self.core = Core::new(DEVICE_ID, Device::new());
         self.started = now;
     }
 
+    /// What became of the newest frame.
+    pub(super) fn copies(&self) -> &Copies {
+        &self.copies
+    }
+
     /// Runs a frame that came in at a host's port. `None`: nobody is there to take it.
-    pub(super) fn process(&mut self, now: Tick, host: usize, frame: &[u8]) -> Option<&Copies> {
+    pub(super) fn process(&mut self, now: Tick, host: usize, frame: &[u8]) -> Option<()> {
         if self.is_dark() {
             return None;
         }
-        let now_us = now.since(self.started) / 1_000;
+        let mut now_us = now.since(self.started) / 1_000;
         let switch = self.core.device_mut().switch_mut()?;
         if self.mutant == Some(FabricMutant::CountNotAtomic) {
             self.last = (now, count_again(switch, now, self.last));
         }
+        if is_to_group(frame) {
+            for lying in &mut self.lies {
+                now_us = lying.before_packet(switch, now_us, host);
+            }
+        }
         self.copies.clear();
         switch.process(now_us, port_of(host), frame, &mut self.copies);
-        Some(&self.copies)
+        if is_to_group(frame) {
+            for lying in &mut self.lies {
+                lying.after_packet(switch, host);
+            }
+        }
+        Some(())
     }
 }
 
@@ -178,6 +214,12 @@ fn count_again(switch: &mut Switch, now: Tick, last: (Tick, u128)) -> u128 {
         switch.write_register(SEQUENCE, 0, last.1).expect(count);
     }
     switch.read_register(SEQUENCE, 0).expect(count)
+}
+
+/// Whether a frame goes to a group's address.
+pub(super) fn is_to_group(frame: &[u8]) -> bool {
+    let destination = frame.get(DESTINATION_IP..);
+    destination.is_some_and(|address| address.starts_with(&GROUP_PREFIX))
 }
 
 /// Host 0 is on port 1.

@@ -2,7 +2,7 @@
 
 use super::node::Input;
 use super::queue::Event;
-use super::root::{GROUP, host_at};
+use super::root::{GROUP, host_at, is_to_group};
 use super::{World, look};
 use crate::event_log::Who;
 use crate::invariants::{Answered, Sight, Stamped};
@@ -12,9 +12,6 @@ use link::endpoint::frame::{self, Addresses, FRAME_HEADER};
 use wire::message::Message;
 use wire::pretty::Payload;
 use wire::{GROUP_PREFIX, HostAddress, Kind, STAMP_LEN, Sender, StampHeader, Tick, group_address};
-
-/// Where the destination address begins in a frame that we build.
-const DESTINATION_IP: usize = 30;
 
 impl World<'_> {
     pub(super) fn who(&self, host: usize) -> Who {
@@ -133,20 +130,19 @@ impl World<'_> {
             ..
         } = self;
         let now = *now;
-        let Some(copies) = root.process(now, host, frame) else {
+        if root.process(now, host, frame).is_none() {
             return log.note(
                 now,
                 Who::Root,
                 "drop",
                 format_args!("dark, or without a program"),
             );
-        };
+        }
+        let copies = root.copies();
         if copies.is_empty() {
             log.note(now, Who::Root, "drop", format_args!("the program drops it"));
         }
-        let to_group = frame
-            .get(DESTINATION_IP..)
-            .is_some_and(|address| address.starts_with(&GROUP_PREFIX));
+        let to_group = is_to_group(frame);
         for (index, (port, priority, copy)) in copies.with_priority().enumerate() {
             if to_group
                 && index == 0
@@ -165,6 +161,8 @@ impl World<'_> {
             let to = host_at(port);
             let why = if blocked.get(to) == Some(&true) {
                 Some("partition")
+            } else if to_group && root.withholds_from(to) {
+                Some("the root keeps it back")
             } else {
                 let sent = wires.send_down(now, to, priority, copy.to_vec(), queue);
                 sent.err().map(super::wires::Lost::word)
