@@ -270,8 +270,12 @@ impl Control {
                     .take(self.plan.switch(), groups, *observed, now_us);
                 Ok(Answer::Term(taken.map_err(|error| error.to_string())?))
             }
-            Ask::Insert(rules) => {
-                let request = self.write_request(rules, blueprint)?;
+            Ask::Insert(rules) | Ask::Modify(rules) => {
+                let kind = match ask {
+                    Ask::Modify(_) => v1::update::Type::Modify,
+                    _ => v1::update::Type::Insert,
+                };
+                let request = self.write_request(kind, rules, blueprint)?;
                 let written = root.core.write(&request);
                 written.map_err(|failure| failure.to_string())?;
                 Ok(Answer::Inserted)
@@ -282,6 +286,7 @@ impl Control {
 
     fn write_request(
         &self,
+        kind: v1::update::Type,
         rules: &[Rule],
         blueprint: &Blueprint,
     ) -> Result<v1::WriteRequest, String> {
@@ -289,7 +294,7 @@ impl Control {
         for rule in rules {
             let entity = blueprint.tables.encode(rule);
             if let Some(entity) = entity.map_err(|error| error.to_string())? {
-                updates.push(update_of(v1::update::Type::Insert, entity));
+                updates.push(update_of(kind, entity));
             }
         }
         Ok(v1::WriteRequest {
