@@ -447,7 +447,11 @@ impl Deployment {
         let tunnels = ("tunnels", self.tunnels.len(), tunnels);
         let bulk = ("bulk addresses", self.bulk.len(), bulk);
         let trunks = ("tunnels between switches", self.trunks.len(), trunks);
-        let roots = ("P4Runtime addresses of roots", self.roots_p4runtime.len(), above);
+        let roots = (
+            "P4Runtime addresses of roots",
+            self.roots_p4runtime.len(),
+            above,
+        );
         for (what, count, valid) in [tunnels, bulk, trunks, roots] {
             if count != valid {
                 return Err(DeploymentError::Count { what, count, valid });

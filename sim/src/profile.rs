@@ -51,6 +51,8 @@ pub enum Kind {
     RootReboot,
     /// The root is not heard for a while.
     RootVanishes,
+    /// The root ends for good; another one has to take over.
+    RootDies,
     /// The controller ends and starts again.
     ControllerRestart,
 }
@@ -80,6 +82,11 @@ pub enum Profile {
     Partition,
     /// Reboots and absences of the root and of the controller.
     Root,
+    /// The root ends for good while clients ask, and nothing else goes wrong. Needs two roots.
+    RootDies,
+    /// The same, with much else from then on and before: noise, splits, restarts of replicas, the
+    /// controller and the root that is left.
+    RootStorm,
     /// Full and slow disks.
     Disk,
     /// Heavy reordering all the time, and replicas that are cut off, deaf or end meanwhile: what
@@ -93,7 +100,7 @@ pub enum Profile {
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::None,
         Self::Loss,
         Self::Reorder,
@@ -105,6 +112,8 @@ impl Profile {
         Self::RollingLost,
         Self::Partition,
         Self::Root,
+        Self::RootDies,
+        Self::RootStorm,
         Self::Disk,
         Self::Storm,
         Self::Siege,
@@ -125,6 +134,8 @@ impl Profile {
             Self::RollingLost => "rolling-lost",
             Self::Partition => "partition",
             Self::Root => "root",
+            Self::RootDies => "root-dies",
+            Self::RootStorm => "root-storm",
             Self::Disk => "disk",
             Self::Storm => "storm",
             Self::Siege => "siege",
@@ -139,6 +150,7 @@ impl Profile {
             Self::Reorder | Self::Storm => &[Kind::SteadyReordering],
             Self::Rolling => &[Kind::EachWithDisk],
             Self::RollingLost => &[Kind::EachWithoutDisk],
+            Self::RootDies | Self::RootStorm => &[Kind::RootDies],
             _ => &[],
         }
     }
@@ -146,14 +158,34 @@ impl Profile {
     /// Whether messages of the bulk channel are late and come twice while a fault lasts. Not where
     /// restarts are all that is to be seen.
     pub fn shakes_bulk(self) -> bool {
-        !matches!(self, Self::Rolling | Self::RollingLost)
+        !matches!(self, Self::Rolling | Self::RollingLost | Self::RootDies)
+    }
+
+    /// Whether it makes no sense without a second root.
+    pub fn needs_two_roots(self) -> bool {
+        self.always().contains(&Kind::RootDies)
     }
 
     /// From which kinds, one as likely as the other, further faults are drawn.
     pub fn kinds(self) -> &'static [Kind] {
         use Kind as K;
         match self {
-            Self::None | Self::Loss | Self::Reorder | Self::Rolling | Self::RollingLost => &[],
+            Self::None
+            | Self::Loss
+            | Self::Reorder
+            | Self::Rolling
+            | Self::RollingLost
+            | Self::RootDies => &[],
+            Self::RootStorm => &[
+                K::LightNoise,
+                K::HarshNoise,
+                K::Split,
+                K::CrashWithDisk,
+                K::CrashWithoutDisk,
+                K::RootReboot,
+                K::RootVanishes,
+                K::ControllerRestart,
+            ],
             Self::Light => &[K::LightNoise, K::LightNoise, K::SlowLink, K::Clock],
             Self::Harsh => &[K::HarshNoise, K::HarshNoise, K::Cut, K::SlowLink, K::Clock],
             Self::Crash => &[
@@ -221,13 +253,19 @@ impl Profile {
     /// The fewest and the most faults drawn from [`kinds`](Self::kinds).
     pub fn count(self) -> (u64, u64) {
         match self {
-            Self::None | Self::Loss | Self::Reorder | Self::Rolling | Self::RollingLost => (0, 0),
+            Self::None
+            | Self::Loss
+            | Self::Reorder
+            | Self::Rolling
+            | Self::RollingLost
+            | Self::RootDies => (0, 0),
             Self::Light => (1, 6),
             Self::Harsh
             | Self::Crash
             | Self::Restart
             | Self::Partition
             | Self::Root
+            | Self::RootStorm
             | Self::Disk
             | Self::Storm => (2, 8),
             Self::Siege => (4, 10),

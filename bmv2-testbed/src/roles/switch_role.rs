@@ -54,11 +54,7 @@ pub fn serve_p4runtime(
 }
 
 /// What is plugged in at a switch: hosts, then other switches.
-fn ports(
-    deployment: &Deployment,
-    topology: &Topology,
-    name: &str,
-) -> Result<Vec<Port>, RoleError> {
+fn ports(deployment: &Deployment, topology: &Topology, name: &str) -> Result<Vec<Port>, RoleError> {
     let mut ports = Vec::new();
     let mut plug = |number: u16, tunnel: &dyn Fn() -> Result<TunnelLink, RoleError>| {
         let link: Box<dyn Link> = match deployment.fabric {

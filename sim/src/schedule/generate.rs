@@ -134,6 +134,8 @@ impl Maker {
         };
         let (from, until) = match kind {
             Kind::SteadyLoss | Kind::SteadyReordering | Kind::Clock => (0, self.span),
+            // While clients are busy, also those that never pause.
+            Kind::RootDies => (self.draw.between(self.span / 4, self.span / 2), self.span),
             // Long enough to be noticed by some timers and not by others.
             _ => {
                 let from = self.begin();
@@ -226,6 +228,7 @@ impl Maker {
             },
             Kind::RootReboot => Fault::RootReboot,
             Kind::RootVanishes => Fault::RootVanishes,
+            Kind::RootDies => Fault::RootDies,
             Kind::ControllerRestart => Fault::ControllerRestart,
         })
     }

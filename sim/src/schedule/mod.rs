@@ -201,6 +201,8 @@ pub enum Fault {
     RootReboot,
     /// The root is dark until the item's end and then goes on as it was.
     RootVanishes,
+    /// The root ends for good, if there is another one.
+    RootDies,
     /// The controller ends, and starts again at the item's end with the terms it has on disk.
     ControllerRestart,
 }
@@ -292,6 +294,7 @@ impl fmt::Display for Fault {
             } => write!(f, "slow disk r{replica}: {} µs a write", us(latency_ns)),
             Self::RootReboot => write!(f, "root reboots"),
             Self::RootVanishes => write!(f, "root vanishes"),
+            Self::RootDies => write!(f, "root dies for good"),
             Self::ControllerRestart => write!(f, "controller restarts"),
         }
     }
