@@ -22,8 +22,6 @@ fn yes() -> bool {
 pub const FILE: &str = "deployment.json";
 /// The one group that a deployment has so far.
 pub const GROUP: u16 = 1;
-/// The device id of its one switch.
-pub const DEVICE_ID: u64 = 1;
 
 /// How frames get from host to switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +81,49 @@ pub struct Tunnel {
     pub switch: SocketAddr,
 }
 
+/// How switches are wired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// One switch.
+    #[default]
+    Single,
+    /// A leaf that has all hosts, and two roots above it.
+    DualRoot,
+}
+
+impl Shape {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::DualRoot => "dual-root",
+        }
+    }
+
+    /// How many switches it has.
+    fn switches(self) -> usize {
+        match self {
+            Self::Single => 1,
+            Self::DualRoot => 3,
+        }
+    }
+
+    /// How many wires between them.
+    fn trunks(self) -> usize {
+        self.switches() - 1
+    }
+}
+
+/// The two ends of a tunnel between switches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trunk {
+    /// The leaf's end.
+    pub leaf: SocketAddr,
+    /// The root's end.
+    pub root: SocketAddr,
+}
+
 /// What is done on purpose to the frames that replicas send and receive: for trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Harm {
@@ -113,7 +154,8 @@ impl Harm {
     }
 }
 
-/// A deployment around one switch: replicas on the first hosts, the front door on the last.
+/// A deployment around one switch that has all hosts: replicas on the first hosts, the front door
+/// on the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
     /// Version of this file's form.
@@ -143,8 +185,17 @@ pub struct Deployment {
     /// Where the front doors of the next members listen, if there is more than one.
     #[serde(default)]
     pub more_doors: Vec<SocketAddr>,
-    /// Where the switch serves P4Runtime.
+    /// How switches are wired.
+    #[serde(default)]
+    pub topology: Shape,
+    /// Where the switch that has the hosts serves P4Runtime.
     pub p4runtime: SocketAddr,
+    /// Where the switches above it do.
+    #[serde(default)]
+    pub roots_p4runtime: Vec<SocketAddr>,
+    /// By switch above: its tunnel; empty without tunnels.
+    #[serde(default)]
+    pub trunks: Vec<Trunk>,
     /// By replica: where it takes bulk connections; empty when embedded.
     pub bulk: Vec<SocketAddr>,
     /// By host: its tunnel; empty without tunnels.
@@ -160,6 +211,8 @@ pub struct Options {
     pub fabric: Fabric,
     /// The protocol.
     pub protocol: ProtocolName,
+    /// How switches are wired.
+    pub topology: Shape,
     /// How many replicas.
     pub replicas: usize,
     /// Bytes of the longest IP packet.
@@ -288,10 +341,16 @@ impl Deployment {
             }
             _ => Vec::new(),
         };
-        let p4runtime = if namespaces {
-            SocketAddr::from(([127, 0, 0, 1], 9559))
-        } else {
-            ports.tcp().map_err(DeploymentError::NoPort)?
+        let mut switches = plan_switches(options.topology, namespaces, &mut ports)?.into_iter();
+        let p4runtime = switches.next().expect("there is at least one");
+        let trunks = match options.fabric {
+            Fabric::Tunnel => {
+                let trunks = (0..options.topology.trunks()).map(|_| free_trunk(&mut ports));
+                trunks
+                    .collect::<Result<_, _>>()
+                    .map_err(DeploymentError::NoPort)?
+            }
+            _ => Vec::new(),
         };
         let mut doors = plan_doors(options, &mut ports)?.into_iter();
         let resp = doors.next().expect("there is at least one");
@@ -308,7 +367,10 @@ impl Deployment {
             harm: options.harm,
             resp,
             more_doors: doors.collect(),
+            topology: options.topology,
             p4runtime,
+            roots_p4runtime: switches.collect(),
+            trunks,
             bulk,
             tunnels,
             unique: options.unique,
@@ -376,14 +438,21 @@ impl Deployment {
             return Err(DeploymentError::HarmOnKernelLinks(self.fabric));
         }
         let (hosts, replicas) = (self.replicas + 1, self.replicas);
-        let (tunnels, bulk) = match self.fabric {
-            Fabric::Embedded => (0, 0),
-            Fabric::Tunnel => (hosts, replicas),
-            Fabric::Netns | Fabric::Bmv2 => (0, replicas),
+        let above = self.topology.trunks();
+        let (tunnels, bulk, trunks) = match self.fabric {
+            Fabric::Embedded => (0, 0, 0),
+            Fabric::Tunnel => (hosts, replicas, above),
+            Fabric::Netns | Fabric::Bmv2 => (0, replicas, 0),
         };
         let tunnels = ("tunnels", self.tunnels.len(), tunnels);
         let bulk = ("bulk addresses", self.bulk.len(), bulk);
-        for (what, count, valid) in [tunnels, bulk] {
+        let trunks = ("tunnels between switches", self.trunks.len(), trunks);
+        let roots = (
+            "P4Runtime addresses of roots",
+            self.roots_p4runtime.len(),
+            above,
+        );
+        for (what, count, valid) in [tunnels, bulk, trunks, roots] {
             if count != valid {
                 return Err(DeploymentError::Count { what, count, valid });
             }
@@ -392,13 +461,15 @@ impl Deployment {
         Ok(())
     }
 
-    /// The controller's view: one switch, a host a port, one group.
+    /// The controller's view: switches, a host a port, one group.
     pub fn topology(&self) -> Result<Topology, TopologyError> {
         let hosts = u16::try_from(self.replicas + 1).unwrap_or(u16::MAX);
-        let mut topology = Topology::single(hosts)?;
-        for switch in &mut topology.switches {
-            switch.address = self.p4runtime.to_string();
-            switch.device_id = DEVICE_ID;
+        let mut topology = match self.topology {
+            Shape::Single => Topology::single(hosts)?,
+            Shape::DualRoot => Topology::dual_root(hosts)?,
+        };
+        for (switch, address) in topology.switches.iter_mut().zip(self.p4runtime()) {
+            switch.address = address.to_string();
         }
         let names: Vec<_> = topology
             .hosts
@@ -410,6 +481,16 @@ impl Deployment {
         group.round_shift = self.round_shift;
         topology.add_group(group)?;
         Ok(topology)
+    }
+
+    /// Where the switches serve P4Runtime, the leaf first.
+    pub fn p4runtime(&self) -> impl Iterator<Item = SocketAddr> {
+        std::iter::once(self.p4runtime).chain(self.roots_p4runtime.iter().copied())
+    }
+
+    /// The names of the switches, the leaf first: s1, s2, …
+    pub fn switches(&self) -> impl Iterator<Item = String> + use<> {
+        (1..=self.topology.switches()).map(|number| format!("s{number}"))
     }
 
     /// The replicas' view of the group.
@@ -453,6 +534,24 @@ fn check_doors(doors: usize, replicas: usize) -> Result<(), DeploymentError> {
     } else {
         Err(DeploymentError::Doors { doors, replicas })
     }
+}
+
+/// Where switches serve P4Runtime: on successive ports of a namespace's own loopback, or on free
+/// ones.
+fn plan_switches(
+    shape: Shape,
+    namespaces: bool,
+    ports: &mut FreePorts,
+) -> Result<Vec<SocketAddr>, DeploymentError> {
+    /// The port that is assigned to P4Runtime.
+    const FIRST: u16 = 9559;
+    let all = (FIRST..).take(shape.switches());
+    if namespaces {
+        return Ok(all.map(|port| ([127, 0, 0, 1], port).into()).collect());
+    }
+    let free = all.map(|_| ports.tcp());
+    free.collect::<Result<_, _>>()
+        .map_err(DeploymentError::NoPort)
 }
 
 /// Where the front doors listen: on successive ports, or on free ones.
@@ -506,6 +605,13 @@ fn free_tunnel(ports: &mut FreePorts) -> io::Result<Tunnel> {
     })
 }
 
+fn free_trunk(ports: &mut FreePorts) -> io::Result<Trunk> {
+    Ok(Trunk {
+        leaf: ports.udp()?,
+        root: ports.udp()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -517,6 +623,7 @@ mod tests {
             gap_awareness: true,
             harm: Harm::default(),
             protocol: ProtocolName::SpecPaxos,
+            topology: Shape::Single,
             replicas,
             mtu: 1_428,
             round_shift: 8,
@@ -536,12 +643,22 @@ mod tests {
             Fabric::Bmv2,
         ] {
             let folder = tempfile::tempdir().unwrap();
-            let planned = Deployment::plan(&options(fabric, 5, folder.path())).unwrap();
-            planned.write().unwrap();
-            assert_eq!(
-                Deployment::read(&folder.path().join(FILE)).unwrap(),
-                planned
-            );
+            for topology in [Shape::Single, Shape::DualRoot] {
+                let options = options(fabric, 5, folder.path());
+                let planned = Deployment::plan(&Options {
+                    topology,
+                    ..options
+                });
+                let planned = planned.unwrap();
+                planned.write().unwrap();
+                assert_eq!(
+                    Deployment::read(&folder.path().join(FILE)).unwrap(),
+                    planned
+                );
+                let switches = planned.topology().unwrap().switches;
+                let names: Vec<_> = switches.into_iter().map(|it| it.name).collect();
+                assert_eq!(names, planned.switches().collect::<Vec<_>>());
+            }
         }
     }
 
@@ -589,6 +706,11 @@ mod tests {
             ..planned.clone()
         };
         assert!(error(few).ends_with("has 4 tunnels, not 0"));
+        let rootless = Deployment {
+            topology: Shape::DualRoot,
+            ..planned.clone()
+        };
+        assert!(error(rootless).ends_with("has 2 tunnels between switches, not 0"));
         let even = Deployment {
             replicas: 4,
             ..planned.clone()

@@ -11,12 +11,14 @@ use crate::roles::{
 };
 use crate::status;
 use client::Client;
+use controller::SwitchPort;
 use link::faults::{FaultControl, Faults};
 use link::{Link, Node, RunError, StopFlag, WaitPolicy, ring};
 use replica::driver::{ReplicaHandle, local_mesh};
 use sequencer::driver::{Port, SwitchNode};
 use sequencer::pipeline::PortNumber;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -44,8 +46,14 @@ impl Embedded {
         let stop = StopFlag::new()?;
         let faults = FaultControl::new(deployment.harm.plan()?);
         let mut wires = Wires::new(deployment, seed, &faults)?;
-        let (switch, control_handle) = SwitchNode::new("switch s1", wires.take_ports())?;
-        let mut servers: Vec<Box<dyn Node>> = vec![Box::new(switch)];
+        let mut servers: Vec<Box<dyn Node>> = Vec::new();
+        let mut controls = Vec::new();
+        for name in deployment.switches() {
+            let ports = wires.take_ports(&name);
+            let (switch, control) = SwitchNode::new(&format!("switch {name}"), ports)?;
+            servers.push(Box::new(switch));
+            controls.push(control);
+        }
         let mut replicas = Vec::new();
         for (index, (sender, inbox)) in local_mesh(deployment.replicas)?.into_iter().enumerate() {
             let endpoint = frame_endpoint(deployment, index, wires.take_host(index))?;
@@ -62,13 +70,13 @@ impl Embedded {
             client,
             replicas,
             faults,
-            controller: ControllerState::default(),
+            controller: ControllerState::new(deployment),
             stop,
             nodes: Vec::new(),
             services: Vec::new(),
         };
         embedded.start_nodes(servers, client_node)?;
-        embedded.start_services(control_handle)?;
+        embedded.start_services(controls)?;
         embedded.wait_until_verified()?;
         Ok(embedded)
     }
@@ -98,9 +106,11 @@ impl Embedded {
         let reported = self.controller.clone();
         let deployment = self.deployment.clone();
         let stop = self.stop.clone();
-        let p4runtime = deployment.p4runtime.to_string();
-        let switch = move || json!({ "state": "serving", "p4runtime": p4runtime });
-        status::serve(&deployment.socket("s1"), &stop, switch)?;
+        for (name, address) in deployment.switches().zip(deployment.p4runtime()) {
+            let p4runtime = address.to_string();
+            let switch = move || json!({ "state": "serving", "p4runtime": p4runtime });
+            status::serve(&deployment.socket(&name), &stop, switch)?;
+        }
         status::serve(&deployment.socket("controller"), &stop, move || {
             reported.report()
         })?;
@@ -162,15 +172,18 @@ impl Embedded {
 
     fn start_services(
         &mut self,
-        control_handle: sequencer::server::ControlHandle,
+        controls: Vec<sequencer::server::ControlHandle>,
     ) -> Result<(), RoleError> {
-        let (deployment, stop) = (self.deployment.clone(), self.stop.clone());
-        let work = move || serve_p4runtime(&deployment, control_handle, &stop);
-        self.services.push(
-            thread::Builder::new()
-                .name("p4runtime".into())
-                .spawn(work)?,
-        );
+        let switches = self.deployment.topology()?.switches;
+        for (switch, control) in switches.into_iter().zip(controls) {
+            let stop = self.stop.clone();
+            let work = move || serve_p4runtime(&switch, control, &stop);
+            self.services.push(
+                thread::Builder::new()
+                    .name("p4runtime".into())
+                    .spawn(work)?,
+            );
+        }
         let (deployment, stop) = (self.deployment.clone(), self.stop.clone());
         let state = self.controller.clone();
         let work = move || {
@@ -214,43 +227,52 @@ impl Drop for Embedded {
     }
 }
 
-/// The wires between the switch's ports and the hosts.
+/// The wires between switches and hosts.
 pub(crate) struct Wires {
     hosts: Vec<Option<Box<dyn Link>>>,
-    ports: Vec<Port>,
+    /// By switch.
+    ports: BTreeMap<String, Vec<Port>>,
 }
 
 impl Wires {
-    /// One ring pair a host; the replicas' ends have faults, for the time a plan is set.
+    /// One ring pair a wire; the replicas' ends have faults, for the time a plan is set.
     pub(crate) fn new(
         deployment: &Deployment,
         seed: u64,
         faults: &FaultControl,
     ) -> Result<Self, RoleError> {
+        let topology = deployment.topology()?;
         let mut wires = Self {
             hosts: Vec::new(),
-            ports: Vec::new(),
+            ports: BTreeMap::new(),
         };
-        for host in 0..=deployment.replicas {
+        for (index, host) in topology.hosts.iter().enumerate() {
             let (host_end, switch_end) = ring::pair(ring::DEFAULT_CAPACITY)?;
-            let host_end: Box<dyn Link> = if host < deployment.replicas {
-                let seed = seed.wrapping_add(host as u64);
+            let host_end: Box<dyn Link> = if index < deployment.replicas {
+                let seed = seed.wrapping_add(index as u64);
                 Box::new(Faults::new(host_end, seed, faults.clone()))
             } else {
                 Box::new(host_end)
             };
             wires.hosts.push(Some(host_end));
-            let number = PortNumber(u16::try_from(host + 1)?);
-            wires.ports.push(Port {
-                number,
-                link: Box::new(switch_end),
-            });
+            wires.plug(&host.port, Box::new(switch_end));
+        }
+        for link in &topology.links {
+            let (leaf_end, root_end) = ring::pair(ring::DEFAULT_CAPACITY)?;
+            wires.plug(&link.leaf, Box::new(leaf_end));
+            wires.plug(&link.root, Box::new(root_end));
         }
         Ok(wires)
     }
 
-    pub(crate) fn take_ports(&mut self) -> Vec<Port> {
-        core::mem::take(&mut self.ports)
+    fn plug(&mut self, port: &SwitchPort, link: Box<dyn Link>) {
+        let number = PortNumber(port.port);
+        let ports = self.ports.entry(port.switch.clone()).or_default();
+        ports.push(Port { number, link });
+    }
+
+    pub(crate) fn take_ports(&mut self, switch: &str) -> Vec<Port> {
+        self.ports.remove(switch).unwrap_or_default()
     }
 
     pub(crate) fn take_host(&mut self, host: usize) -> Box<dyn Link> {

@@ -19,4 +19,4 @@ pub mod processes;
 pub mod roles;
 pub mod status;
 
-pub use deployment::{Deployment, Fabric, ProtocolName};
+pub use deployment::{Deployment, Fabric, ProtocolName, Shape};

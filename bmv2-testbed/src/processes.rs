@@ -130,8 +130,8 @@ impl Started {
 pub struct Processes {
     deployment: Deployment,
     children: Vec<(Started, Child)>,
-    /// bmv2, which its namespaces' manifest owns.
-    bmv2: Option<Started>,
+    /// bmv2, one a switch, which its namespaces' manifest owns.
+    bmv2: Vec<Started>,
     lab: Option<netns::Lab>,
 }
 
@@ -148,7 +148,7 @@ pub fn up(deployment: Deployment, program: &Path) -> Result<Processes, ProcessEr
     let mut processes = Processes {
         deployment,
         children: Vec::new(),
-        bmv2: None,
+        bmv2: Vec::new(),
         lab: None,
     };
     match processes
@@ -224,7 +224,10 @@ impl Processes {
         let switch = namespaces.as_ref().map(|(switch, _)| switch.as_str());
         let host = |index: usize| namespaces.as_ref().map(|(_, hosts)| hosts[index].as_str());
         if self.deployment.fabric != Fabric::Bmv2 {
-            self.start("s1", program, &["switch", &argument], switch)?;
+            for name in self.deployment.switches() {
+                let which = format!("--switch={name}");
+                self.start(&name, program, &["switch", &argument, &which], switch)?;
+            }
         }
         self.start("controller", program, &["controller", &argument], switch)?;
         for index in 0..self.deployment.replicas {
@@ -244,14 +247,14 @@ impl Processes {
         }
         let lab::Running { lab, bmv2 } = lab::up(&self.deployment)?;
         self.lab = Some(lab);
-        if let Some((identity, queues)) = bmv2 {
-            let path = self.log("s1");
+        for (name, (identity, queues)) in self.deployment.switches().zip(bmv2) {
+            let path = self.log(&name);
             fs::write(&path, queues + "\n").map_err(|source| ProcessError::Io {
                 operation: "write",
                 path,
                 source,
             })?;
-            self.bmv2 = Some(Started::new("s1", identity));
+            self.bmv2.push(Started::new(&name, identity));
         }
         Ok(())
     }
@@ -349,7 +352,7 @@ impl Processes {
 pub fn roles(deployment: &Deployment) -> Vec<String> {
     let mut roles = Vec::new();
     if deployment.fabric != Fabric::Bmv2 {
-        roles.push("s1".to_owned());
+        roles.extend(deployment.switches());
     }
     roles.push("controller".to_owned());
     roles.extend((0..deployment.replicas).map(replica_name));

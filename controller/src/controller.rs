@@ -7,10 +7,14 @@
 //!    └──────────────────────────── session lost, or an error ◀─────────────────────┘
 //! ```
 //!
-//! Rules are only ever inserted, into a switch whose program was loaded anew in this session. An
-//! answer that was lost, or a controller that died half way, hence leaves nothing to reason about:
-//! the next try compares, and what is not equal is loaded anew with a fresh term. A switch that is
-//! equal keeps its term, because an entry survives only as long as the registers do.
+//! Rules are inserted into a switch whose program was loaded anew in this session, or that was just
+//! found to be as its plan said when the plan changed. An answer that was lost, or a controller
+//! that died half way, hence leaves nothing to reason about: the next try compares, and what is not
+//! equal is loaded anew with a fresh term (routes that lead elsewhere are set right in place). A
+//! switch that is equal keeps its term, because an entry survives only as long as the registers do.
+//!
+//! The plan may change at any time; see `placement`. News of the switch go to whoever changes it.
+//! A switch whose session stands and that does not answer a [`Probe`] counts as lost.
 //!
 //! What keeps a controller that was superseded from writing an old term:
 //!
@@ -21,17 +25,21 @@
 //! What is not seen from here: somebody who is no controller of ours and zeroes registers under
 //! entries that stay, such as by `RECONCILE_AND_COMMIT`. Members see the numbers run back then.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 pub use crate::installation::Settled;
 
 use crate::event::{EventKind, Events};
 use crate::installation::{Answer, Ask, Installation, Next};
+use crate::placement::News;
 use crate::plan::{Difference, Plan};
+use crate::rule::Rule;
 use crate::target::{Change, Lead, Session, Target, TargetError};
 use crate::terms::{TermError, TermStore};
 
@@ -53,6 +61,32 @@ impl Default for Pauses {
         }
     }
 }
+
+/// How a switch is found out that keeps its session open and does nothing: a process that hangs, a
+/// machine without power behind a connection that nobody ended. A process that ends is noticed
+/// without.
+///
+/// A switch that is taken for lost and is not costs its groups an epoch, never more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// How long after one answer the next one is asked for.
+    pub every: Duration,
+    /// How long an answer may take.
+    pub patience: Duration,
+}
+
+impl Default for Probe {
+    /// For switches in software beside busy processes: a switch may wait as long for a processor.
+    fn default() -> Self {
+        Self {
+            every: Duration::from_millis(50),
+            patience: Duration::from_millis(200),
+        }
+    }
+}
+
+/// Where news of a switch go.
+pub type Reports = mpsc::UnboundedSender<(String, News)>;
 
 /// Why a try failed.
 #[derive(Debug, Error)]
@@ -87,24 +121,70 @@ fn first(differences: &[Difference]) -> String {
 #[derive(Clone, Debug)]
 pub struct SwitchController<T> {
     target: T,
-    plan: Plan,
+    switch: String,
+    plans: watch::Receiver<Arc<Plan>>,
+    reports: Option<Reports>,
     terms: TermStore,
     events: Events,
     pauses: Pauses,
     audit_interval: Option<Duration>,
+    probe: Option<Probe>,
+}
+
+/// A switch that is as its plan says.
+struct Standing {
+    settled: Settled,
+    rules: BTreeSet<Rule>,
+}
+
+/// What ends the wait with a switch that is as it should be.
+enum Wake {
+    Session(Change),
+    Plan,
+    Audit,
 }
 
 impl<T: Target> SwitchController<T> {
-    /// A controller that has done nothing yet.
+    /// A controller that has done nothing yet, for a plan that never changes.
     pub fn new(target: T, plan: Plan, terms: TermStore, events: Events) -> Self {
+        let (_, plans) = watch::channel(Arc::new(plan));
+        Self::following(target, plans, terms, events)
+    }
+
+    /// A controller that has done nothing yet and follows a plan that may change.
+    pub fn following(
+        target: T,
+        plans: watch::Receiver<Arc<Plan>>,
+        terms: TermStore,
+        events: Events,
+    ) -> Self {
+        let switch = plans.borrow().switch().to_owned();
         Self {
             target,
-            plan,
+            switch,
+            plans,
+            reports: None,
             terms,
             events,
             pauses: Pauses::default(),
             audit_interval: None,
+            probe: None,
         }
+    }
+
+    /// Where news of the switch go.
+    #[must_use]
+    pub fn with_reports(self, reports: Reports) -> Self {
+        Self {
+            reports: Some(reports),
+            ..self
+        }
+    }
+
+    /// How a switch is found out that hangs; without it, only by requests that it does not answer.
+    #[must_use]
+    pub fn with_probe(self, probe: Option<Probe>) -> Self {
+        Self { probe, ..self }
     }
 
     /// Other pauses between tries.
@@ -132,6 +212,7 @@ impl<T: Target> SwitchController<T> {
                 error = self.session(&mut verified_at) => error,
                 _ = shutdown.wait_for(|stop| *stop) => return,
             };
+            self.report(News::Lost);
             let held = verified_at.map_or(Duration::ZERO, |at: Instant| at.elapsed());
             if held >= self.pauses.longest {
                 pause = self.pauses.first;
@@ -183,6 +264,7 @@ impl<T: Target> SwitchController<T> {
     ) -> Result<std::convert::Infallible, TryError> {
         let session = self.target.connect().await?;
         self.tell(EventKind::Connected);
+        let mut plans = self.plans.clone();
         loop {
             while let Lead::Backup { highest } = session.lead().await? {
                 self.tell(EventKind::NotPrimary { highest });
@@ -190,47 +272,126 @@ impl<T: Target> SwitchController<T> {
             }
             self.tell(EventKind::Primary);
             let mut told = None;
+            let mut standing = self.compare_or_install(&session, &mut plans).await?;
             loop {
-                let settled = self.compare_or_install(&session).await?;
+                let Standing { settled, rules } = standing;
                 // An audit that finds all well is no news.
                 if told.is_none() || settled.installed {
                     self.verified(&settled);
                     verified_at.get_or_insert_with(Instant::now);
                     told = Some(settled);
                 }
-                match self.next_change(&session).await {
-                    None => {}
-                    Some(Change::StillPrimary) => told = None,
-                    Some(Change::Superseded) => break,
-                    Some(Change::Lost { reason }) => return Err(TryError::Lost(reason)),
+                standing = match self.wait(&session, &mut plans).await {
+                    Wake::Audit => self.compare_or_install(&session, &mut plans).await?,
+                    Wake::Plan => self.follow(&session, rules, &mut plans).await?,
+                    Wake::Session(Change::StillPrimary) => {
+                        told = None;
+                        self.compare_or_install(&session, &mut plans).await?
+                    }
+                    Wake::Session(Change::Superseded) => break,
+                    Wake::Session(Change::Lost { reason }) => return Err(TryError::Lost(reason)),
+                };
+            }
+            // Whoever leads now decides what the switch has.
+            self.report(News::Lost);
+        }
+    }
+
+    /// Waits for a change, but no longer than to the next audit.
+    async fn wait(&self, session: &T::Session, plans: &mut watch::Receiver<Arc<Plan>>) -> Wake {
+        let audit = async {
+            match self.audit_interval {
+                Some(interval) => tokio::time::sleep(interval).await,
+                None => std::future::pending().await,
+            }
+        };
+        let new_plan = async {
+            if plans.changed().await.is_err() {
+                // Nobody will change it any more.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            change = session.changed() => Wake::Session(change),
+            reason = self.silence(session) => Wake::Session(Change::Lost { reason }),
+            () = new_plan => Wake::Plan,
+            () = audit => Wake::Audit,
+        }
+    }
+
+    /// Ends when the switch does not answer a probe, with the reason.
+    async fn silence(&self, session: &T::Session) -> String {
+        let Some(Probe { every, patience }) = self.probe else {
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(every).await;
+            match tokio::time::timeout(patience, session.probe()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return error.to_string(),
+                Err(_) => {
+                    let patience_ms = patience.as_millis();
+                    return format!("no answer to a probe within {patience_ms} ms");
                 }
             }
         }
     }
 
-    /// Waits for a change, but no longer than to the next audit.
-    async fn next_change(&self, session: &T::Session) -> Option<Change> {
-        let Some(interval) = self.audit_interval else {
-            return Some(session.changed().await);
-        };
-        tokio::time::timeout(interval, session.changed()).await.ok()
-    }
-
     /// Makes the switch what it should be. We must lead.
     async fn settle(&self, session: &T::Session) -> Result<Settled, TryError> {
-        let settled = self.compare_or_install(session).await?;
-        self.verified(&settled);
-        Ok(settled)
+        let mut plans = self.plans.clone();
+        let standing = self.compare_or_install(session, &mut plans).await?;
+        self.verified(&standing.settled);
+        Ok(standing.settled)
     }
 
-    async fn compare_or_install(&self, session: &T::Session) -> Result<Settled, TryError> {
-        let (mut installation, mut ask) = Installation::begin();
+    async fn compare_or_install(
+        &self,
+        session: &T::Session,
+        plans: &mut watch::Receiver<Arc<Plan>>,
+    ) -> Result<Standing, TryError> {
+        let plan = Arc::clone(&plans.borrow_and_update());
+        let (installation, ask) = Installation::begin();
+        self.finish(session, &plan, installation, ask).await
+    }
+
+    /// Goes over to a new plan on a switch that has exactly `rules`.
+    async fn follow(
+        &self,
+        session: &T::Session,
+        rules: BTreeSet<Rule>,
+        plans: &mut watch::Receiver<Arc<Plan>>,
+    ) -> Result<Standing, TryError> {
+        let plan = Arc::clone(&plans.borrow_and_update());
+        let begun = Installation::change(&plan, rules, &mut |kind| self.tell(kind));
+        match begun {
+            (installation, Next::Ask(ask)) => self.finish(session, &plan, installation, ask).await,
+            (_, Next::Done(_)) => self.compare_or_install(session, plans).await,
+        }
+    }
+
+    async fn finish(
+        &self,
+        session: &T::Session,
+        plan: &Plan,
+        mut installation: Installation,
+        mut ask: Ask,
+    ) -> Result<Standing, TryError> {
         loop {
+            if ask == Ask::ReadBack {
+                let groups = installation.groups().iter().map(|it| it.group).collect();
+                self.report(News::Written(groups));
+            }
             let answer = self.carry_out(session, ask).await?;
             let mut tell = |kind| self.tell(kind);
-            match installation.answer(&self.plan, answer, &mut tell) {
+            match installation.answer(plan, answer, &mut tell) {
                 Next::Ask(next) => ask = next,
-                Next::Done(done) => return done.map_err(TryError::ReadBack),
+                Next::Done(done) => {
+                    return Ok(Standing {
+                        settled: done.map_err(TryError::ReadBack)?,
+                        rules: installation.rules().clone(),
+                    });
+                }
             }
         }
     }
@@ -269,6 +430,10 @@ impl<T: Target> SwitchController<T> {
                 }
                 Answer::Inserted
             }
+            Ask::Modify(rules) => {
+                session.modify(&rules).await?;
+                Answer::Inserted
+            }
             Ask::ReadBack => Answer::ReadBack(session.read().await?),
         })
     }
@@ -278,18 +443,26 @@ impl<T: Target> SwitchController<T> {
         &self,
         job: impl FnOnce(TermStore, String) -> Result<R, TermError> + Send + 'static,
     ) -> Result<R, TryError> {
-        let (terms, switch) = (self.terms.clone(), self.plan.switch().to_owned());
+        let (terms, switch) = (self.terms.clone(), self.switch.clone());
         let done = tokio::task::spawn_blocking(move || job(terms, switch)).await;
         Ok(done.map_err(|_| TryError::Stopped)??)
     }
 
     fn verified(&self, settled: &Settled) {
         let Settled { groups, installed } = settled.clone();
+        self.report(News::Ready(groups.iter().map(|it| it.group).collect()));
         self.tell(EventKind::Verified { groups, installed });
     }
 
     fn tell(&self, kind: EventKind) {
-        self.events.tell(self.plan.switch(), kind);
+        self.events.tell(&self.switch, kind);
+    }
+
+    fn report(&self, news: News) {
+        if let Some(reports) = &self.reports {
+            // Whoever listened may have gone, and with it the need to know.
+            let _ = reports.send((self.switch.clone(), news));
+        }
     }
 }
 

@@ -78,6 +78,20 @@ pub enum EventKind {
         /// False if all was there already: then nothing was written, and the terms go on.
         installed: bool,
     },
+    /// The root of a group is lost, and this switch, which is ready, becomes it.
+    GroupMoves {
+        /// The group.
+        group: GroupId,
+        /// The root that it had.
+        from: String,
+    },
+    /// This switch has the group, and the leaf is told to send its packets here.
+    GroupMoved {
+        /// The group.
+        group: GroupId,
+        /// The root that it had.
+        from: String,
+    },
     /// The session ended.
     StreamLost {
         /// Why.
@@ -185,6 +199,18 @@ impl fmt::Display for EventKind {
                     "found as it should be"
                 };
                 write!(formatter, "verified: {how}, {} groups", groups.len())
+            }
+            Self::GroupMoves { group, from } => {
+                write!(
+                    formatter,
+                    "takes over group {group}, its root {from} is lost"
+                )
+            }
+            Self::GroupMoved { group, from } => {
+                write!(
+                    formatter,
+                    "has group {group}, packets go here and not to {from}"
+                )
             }
             Self::StreamLost { reason } => write!(formatter, "session lost: {reason}"),
             Self::Retrying { reason, pause_ms } => {

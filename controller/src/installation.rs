@@ -4,7 +4,12 @@
 //! ```text
 //! program? ─yes─▶ rules? ─equal──────────────────────────────▶ settled, nothing written
 //!    └─no──────────┴─differ─▶ load ─▶ term ─▶ insert, by stages ─▶ read back ─▶ settled
+//!                     └─in routes only─▶ modify ────────────────────┘
 //! ```
+//!
+//! A plan that changes while the switch is as it should be ([`Installation::change`]) is followed
+//! without a load if nothing has to go: new groups are inserted with a fresh term, routes are
+//! modified. That is how a group moves to another root in the time of a few requests.
 //!
 //! `controller` carries the questions out over a session and a state file, the simulator in virtual
 //! time on a switch that is a value; whoever carries them out may stop between any two of them.
@@ -15,7 +20,7 @@ use wire::{EpochNumber, GroupId};
 
 use crate::event::{EventKind, InstalledGroup};
 use crate::plan::{Difference, Plan, differences, stages};
-use crate::rule::Rule;
+use crate::rule::{Place, Rule};
 use crate::terms::TakenTerm;
 
 /// What is to be done next.
@@ -36,6 +41,8 @@ pub enum Ask {
     },
     /// Insert rules whose places are free, in any order.
     Insert(Vec<Rule>),
+    /// Put routes in the places of others.
+    Modify(Vec<Rule>),
     /// Read all rules again.
     ReadBack,
 }
@@ -56,7 +63,7 @@ pub enum Answer {
     Loaded,
     /// The term, on disk as used.
     Term(TakenTerm),
-    /// The rules were inserted.
+    /// The rules were inserted, or modified.
     Inserted,
     /// To [`Ask::ReadBack`].
     ReadBack(BTreeSet<Rule>),
@@ -84,14 +91,62 @@ pub struct Settled {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Installation {
     observed: EpochNumber,
+    /// What the switch has and keeps; empty once the program is loaded anew.
+    kept: BTreeSet<Rule>,
     desired: BTreeSet<Rule>,
-    to_insert: VecDeque<Vec<Rule>>,
+    to_write: VecDeque<Ask>,
 }
 
 impl Installation {
     /// One that has not begun, and its first question.
     pub fn begin() -> (Self, Ask) {
         (Self::default(), Ask::Program)
+    }
+
+    /// A new plan for a switch that has exactly `rules`, and the first question.
+    pub fn change(
+        plan: &Plan,
+        rules: BTreeSet<Rule>,
+        tell: &mut dyn FnMut(EventKind),
+    ) -> (Self, Next) {
+        let mut installation = Self {
+            observed: greatest_term(&rules),
+            kept: rules,
+            ..Self::default()
+        };
+        let groups = plan.groups_missing_in(&installation.kept);
+        let observed = installation.observed;
+        let next = if installation.is_to_go(plan) {
+            Next::Ask(Ask::Load)
+        } else if groups.is_empty() {
+            installation.write(plan, None, tell)
+        } else {
+            Next::Ask(Ask::Term { groups, observed })
+        };
+        (installation, next)
+    }
+
+    /// Whether the switch has something that is not in the plan, or not so, and is no route.
+    fn is_to_go(&self, plan: &Plan) -> bool {
+        let any = TakenTerm {
+            term: EpochNumber::ZERO,
+            taken_us: 0,
+        };
+        let desired = plan.rules_beside(&self.kept, Some(any)).unwrap_or_default();
+        let differing = differences(&desired, &self.kept);
+        !differing
+            .iter()
+            .all(|it| it.found.is_none() || is_route(it, &desired))
+    }
+
+    /// What the switch has when all is done.
+    pub fn rules(&self) -> &BTreeSet<Rule> {
+        &self.desired
+    }
+
+    /// The groups that the switch has when all is done.
+    pub fn groups(&self) -> Vec<InstalledGroup> {
+        groups_of(&self.desired)
     }
 
     /// Takes the answer to the last question in. What happened is told by way of `tell`.
@@ -104,29 +159,33 @@ impl Installation {
             }
             Answer::Rules { recorded, found } => {
                 self.observed = greatest_term(&found);
-                match compare(plan, &recorded, &found) {
-                    Ok(desired) => Next::Done(Ok(settled(&desired, false))),
-                    Err(differences) => {
-                        tell(EventKind::Differs { differences });
-                        Next::Ask(Ask::Load)
-                    }
+                let desired = desired(plan, &recorded);
+                let differences = differences(&desired, &found);
+                if differences.is_empty() {
+                    self.desired = desired;
+                    return Next::Done(Ok(settled(&self.desired, false)));
                 }
+                let only_routes = differences.iter().all(|it| is_route(it, &desired));
+                tell(EventKind::Differs { differences });
+                if !only_routes {
+                    return Next::Ask(Ask::Load);
+                }
+                self.kept = found;
+                self.write(plan, None, tell)
             }
             Answer::Loaded => {
+                self.kept.clear();
                 let groups: Vec<GroupId> = plan.groups().collect();
                 if groups.is_empty() {
-                    return self.write(plan, &BTreeMap::new(), tell);
+                    return self.write(plan, None, tell);
                 }
                 Next::Ask(Ask::Term {
                     groups,
                     observed: self.observed,
                 })
             }
-            Answer::Term(taken) => {
-                let terms = plan.groups().map(|group| (group, taken)).collect();
-                self.write(plan, &terms, tell)
-            }
-            Answer::Inserted => self.insert_next(tell),
+            Answer::Term(taken) => self.write(plan, Some(taken), tell),
+            Answer::Inserted => self.write_next(tell),
             Answer::ReadBack(found) => {
                 let differences = differences(&self.desired, &found);
                 if differences.is_empty() {
@@ -143,17 +202,25 @@ impl Installation {
     fn write(
         &mut self,
         plan: &Plan,
-        terms: &BTreeMap<GroupId, TakenTerm>,
+        taken: Option<TakenTerm>,
         tell: &mut dyn FnMut(EventKind),
     ) -> Next {
-        self.desired = plan.rules(terms).unwrap_or_default();
-        self.to_insert = stages(&self.desired).into();
-        self.insert_next(tell)
+        self.desired = plan.rules_beside(&self.kept, taken).unwrap_or_default();
+        let places: BTreeSet<Place> = self.kept.iter().map(Rule::place).collect();
+        let missing = self.desired.difference(&self.kept).cloned();
+        let is_changed = |rule: &Rule| places.contains(&rule.place());
+        let (changed, new): (BTreeSet<Rule>, BTreeSet<Rule>) = missing.partition(is_changed);
+        let changed: Vec<Rule> = changed.into_iter().collect();
+        self.to_write = stages(&new).into_iter().map(Ask::Insert).collect();
+        if !changed.is_empty() {
+            self.to_write.push_back(Ask::Modify(changed));
+        }
+        self.write_next(tell)
     }
 
-    fn insert_next(&mut self, tell: &mut dyn FnMut(EventKind)) -> Next {
-        if let Some(stage) = self.to_insert.pop_front() {
-            return Next::Ask(Ask::Insert(stage));
+    fn write_next(&mut self, tell: &mut dyn FnMut(EventKind)) -> Next {
+        if let Some(ask) = self.to_write.pop_front() {
+            return Next::Ask(ask);
         }
         tell(EventKind::Installed {
             term: groups_of(&self.desired).first().map(|group| group.term),
@@ -163,26 +230,23 @@ impl Installation {
     }
 }
 
-/// The rules that should be there if they are there, else all differences. A group without a
-/// recorded term counts as one with term 0, which no switch has.
-fn compare(
-    plan: &Plan,
-    recorded: &BTreeMap<GroupId, TakenTerm>,
-    found: &BTreeSet<Rule>,
-) -> Result<BTreeSet<Rule>, Vec<Difference>> {
+/// The rules that should be there. A group without a recorded term counts as one with term 0, which
+/// no switch has.
+fn desired(plan: &Plan, recorded: &BTreeMap<GroupId, TakenTerm>) -> BTreeSet<Rule> {
     let never = TakenTerm {
         term: EpochNumber::ZERO,
         taken_us: 0,
     };
     let term = |group| (group, recorded.get(&group).copied().unwrap_or(never));
     let terms: BTreeMap<_, _> = plan.groups().map(term).collect();
-    let desired = plan.rules(&terms).unwrap_or_default();
-    let differences = differences(&desired, found);
-    if differences.is_empty() {
-        Ok(desired)
-    } else {
-        Err(differences)
-    }
+    plan.rules(&terms).unwrap_or_default()
+}
+
+/// Whether a difference is a route that goes elsewhere.
+fn is_route(difference: &Difference, desired: &BTreeSet<Rule>) -> bool {
+    let is_it =
+        |rule: &Rule| matches!(rule, Rule::Route { .. }) && rule.place() == difference.place;
+    difference.found.is_some() && desired.iter().any(is_it)
 }
 
 fn settled(rules: &BTreeSet<Rule>, installed: bool) -> Settled {
@@ -249,6 +313,7 @@ mod tests {
                     written.extend(rules);
                     Answer::Inserted
                 }
+                Ask::Modify(rules) => panic!("nothing to modify: {rules:?}"),
                 Ask::ReadBack => Answer::ReadBack(written.clone()),
             };
             match installation.answer(&plan, answer, &mut |_| {}) {
@@ -302,5 +367,70 @@ mod tests {
         installation.answer(&plan, Answer::Term(taken(3)), &mut |_| {});
         let next = installation.answer(&plan, Answer::ReadBack(BTreeSet::new()), &mut |_| {});
         assert!(matches!(next, Next::Done(Err(differences)) if !differences.is_empty()));
+    }
+
+    fn roots() -> (Plan, Plan, Plan, Plan) {
+        use crate::placement::{Failover, News, Placement};
+        let mut topology = Topology::dual_root(3).expect("three hosts");
+        topology
+            .add_group(Group::of_hosts(1, ["h1", "h2"]))
+            .expect("group 1");
+        let mut failover = Failover::new(&topology, Placement::preferred(&topology));
+        let from = failover
+            .placement()
+            .seat(GroupId(1))
+            .expect("it")
+            .root
+            .clone();
+        let to = if from == "s2" { "s3" } else { "s2" };
+        let plan = |switch: &str, failover: &Failover| {
+            Plan::placed(&topology, switch, failover.placement()).expect("a plan")
+        };
+        let (standby, leaf) = (plan(to, &failover), plan("s1", &failover));
+        failover.on_news(to, &News::Ready(vec![]));
+        failover.on_news(&from, &News::Lost);
+        failover.on_news(to, &News::Written(vec![GroupId(1)]));
+        (standby, plan(to, &failover), leaf, plan("s1", &failover))
+    }
+
+    #[test]
+    fn a_group_that_moves_is_inserted_with_a_fresh_term_and_nothing_is_loaded() {
+        let (before, after, _, _) = roots();
+        let has = before.rules(&BTreeMap::new()).expect("no groups");
+        let (mut installation, next) = Installation::change(&after, has.clone(), &mut |_| {});
+        assert!(matches!(next, Next::Ask(Ask::Term { .. })), "{next:?}");
+        let next = installation.answer(&after, Answer::Term(taken(5)), &mut |_| {});
+        let Next::Ask(Ask::Insert(rules)) = next else {
+            panic!("{next:?}");
+        };
+        assert!(matches!(&rules[..], [Rule::Group(rule)] if rule.term.0 == 5));
+        let next = installation.answer(&after, Answer::Inserted, &mut |_| {});
+        assert_eq!(next, Next::Ask(Ask::ReadBack));
+        let read = has.into_iter().chain(rules).collect();
+        let next = installation.answer(&after, Answer::ReadBack(read), &mut |_| {});
+        assert!(matches!(next, Next::Done(Ok(settled)) if settled.groups.len() == 1));
+        // Going back takes something away, which only a load does: no term survives it.
+        let has = installation.rules().clone();
+        let (_, next) = Installation::change(&before, has, &mut |_| {});
+        assert_eq!(next, Next::Ask(Ask::Load));
+    }
+
+    #[test]
+    fn a_route_that_leads_elsewhere_is_modified_also_when_found_so() {
+        let (_, _, before, after) = roots();
+        let has = before.rules(&BTreeMap::new()).expect("no groups");
+        let (_, next) = Installation::change(&after, has.clone(), &mut |_| {});
+        let is_one_route = |next: &Next| match next {
+            Next::Ask(Ask::Modify(rules)) => matches!(rules[..], [Rule::Route { .. }]),
+            _ => false,
+        };
+        assert!(is_one_route(&next), "{next:?}");
+        let (mut installation, _) = Installation::begin();
+        let found = Answer::Rules {
+            recorded: BTreeMap::new(),
+            found: has,
+        };
+        let next = installation.answer(&after, found, &mut |_| {});
+        assert!(is_one_route(&next), "{next:?}");
     }
 }

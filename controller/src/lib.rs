@@ -5,8 +5,9 @@
 //!
 //! | module | what it holds | pure |
 //! |---|---|---|
-//! | [`topology`] | switches, hosts and groups; `single,N` and TOML | yes |
+//! | [`topology`] | switches, hosts and groups; `single,N`, `dual-root,N` and TOML | yes |
 //! | [`rule`] | one rule of a switch, in words of the fabric | yes |
+//! | [`placement`] | which root has each group, and when that changes | yes |
 //! | [`plan`] | which rules a switch should have, in which order, and where it differs | yes |
 //! | [`installation`] | what is asked of a switch, step by step, until it is as it should be | yes |
 //! | [`terms`] | fresh terms, in a state file that is written before a term is used | its state |
@@ -20,14 +21,15 @@
 //! with another control interface gets another [`target::Target`].
 //!
 //! Invariant: no `group` entry is written with a term that was ever written before. The proof is
-//! short: [`controller`] writes rules only after it has loaded the program anew and taken a term,
-//! and [`terms`] has a term on disk before it hands it out.
+//! short: [`installation`] inserts a `group` entry only with a term that it took for it, it never
+//! modifies one, and [`terms`] has a term on disk before it hands it out.
 
 pub mod controller;
 pub mod event;
 pub mod installation;
 pub mod mac;
 pub mod p4runtime_target;
+pub mod placement;
 pub mod plan;
 pub mod rule;
 pub mod service;
@@ -39,4 +41,4 @@ pub mod topology;
 pub use event::{Event, EventKind, Events, InstalledGroup};
 pub use mac::MacAddress;
 pub use service::{Artifacts, Config, ControllerError, Outcome, install, run};
-pub use topology::{Group, Host, Member, Switch, SwitchPort, Topology, TopologyError};
+pub use topology::{Group, Host, Member, Switch, SwitchLink, SwitchPort, Topology, TopologyError};

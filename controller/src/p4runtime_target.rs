@@ -224,27 +224,11 @@ impl Session for P4RuntimeSession {
     }
 
     async fn insert(&self, rules: &[Rule]) -> Result<(), TargetError> {
-        let mut updates = Vec::with_capacity(rules.len());
-        for rule in rules {
-            match self.tables.encode(rule) {
-                Ok(Some(entity)) => updates.push(update_of(v1::update::Type::Insert, entity)),
-                Ok(None) => {}
-                Err(error) => {
-                    let refused = FailedWrite {
-                        place: rule.place(),
-                        reason: error.to_string(),
-                    };
-                    return Err(TargetError::Refused(vec![refused]));
-                }
-            }
-        }
-        for batch in updates.chunks(MAX_BATCH) {
-            self.client
-                .write(batch.to_vec())
-                .await
-                .map_err(|error| failed(&error))?;
-        }
-        Ok(())
+        self.write(v1::update::Type::Insert, rules).await
+    }
+
+    async fn modify(&self, rules: &[Rule]) -> Result<(), TargetError> {
+        self.write(v1::update::Type::Modify, rules).await
     }
 
     async fn close(&self) {
@@ -272,6 +256,30 @@ impl P4RuntimeSession {
             }),
             Role::Opening => None,
         }
+    }
+
+    async fn write(&self, kind: v1::update::Type, rules: &[Rule]) -> Result<(), TargetError> {
+        let mut updates = Vec::with_capacity(rules.len());
+        for rule in rules {
+            match self.tables.encode(rule) {
+                Ok(Some(entity)) => updates.push(update_of(kind, entity)),
+                Ok(None) => {}
+                Err(error) => {
+                    let refused = FailedWrite {
+                        place: rule.place(),
+                        reason: error.to_string(),
+                    };
+                    return Err(TargetError::Refused(vec![refused]));
+                }
+            }
+        }
+        for batch in updates.chunks(MAX_BATCH) {
+            self.client
+                .write(batch.to_vec())
+                .await
+                .map_err(|error| failed(&error))?;
+        }
+        Ok(())
     }
 
     /// Deletes the groups that the switch has. A load should clear them, but bmv2 1.15 forgets them

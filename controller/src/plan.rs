@@ -1,8 +1,13 @@
 //! Which rules a switch should have, and where a switch differs from them. Pure.
 //!
-//! A [`Plan`] is made of a topology, once. With the terms of its groups it becomes a set of rules
-//! ([`Plan::rules`]); [`stages`] puts them into the order of writing, [`differences`] compares them
-//! with what was read back.
+//! A [`Plan`] is made of a topology and a placement of its groups. With the terms of its groups it
+//! becomes a set of rules ([`Plan::rules`]); [`stages`] puts them into the order of writing,
+//! [`differences`] compares them with what was read back.
+//!
+//! With two roots the leaf has no `group` entry: it sends the group's address up to the root that
+//! stamps. That root's copies come down the same link, each with its member's own address, and the
+//! leaf forwards them as it does any packet. The other root has everything but the `group` entry,
+//! so that one entry there and one route at the leaf are all that it takes to go on there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,9 +15,10 @@ use std::fmt;
 use thiserror::Error;
 use wire::{GroupId, RoundNumber};
 
+use crate::placement::Placement;
 use crate::rule::{GroupRule, MemberCopy, Place, PortRole, Rule, Stage};
 use crate::terms::TakenTerm;
-use crate::topology::{Topology, TopologyError};
+use crate::topology::{Group, Host, Topology, TopologyError};
 
 /// Why there is no plan for a topology.
 #[derive(Debug, Error)]
@@ -62,8 +68,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan for the switch of this name.
+    /// The plan for the switch of this name, with each group at the root that suits it best.
     pub fn new(topology: &Topology, switch: &str) -> Result<Self, PlanError> {
+        Self::placed(topology, switch, &Placement::preferred(topology))
+    }
+
+    /// The plan for the switch of this name, with groups where `placement` has them.
+    pub fn placed(
+        topology: &Topology,
+        switch: &str,
+        placement: &Placement,
+    ) -> Result<Self, PlanError> {
         topology.validate()?;
         if topology.switch(switch).is_none() {
             return Err(PlanError::NoSwitch(switch.to_owned()));
@@ -73,37 +88,85 @@ impl Plan {
             lasting: BTreeSet::new(),
             groups: Vec::new(),
         };
-        for host in topology
-            .hosts
-            .iter()
-            .filter(|host| host.port.switch == switch)
-        {
-            let (ip, mac, port) = (host.ip, host.mac, host.port.port);
-            let route = Rule::Route {
+        plan.add_hosts(topology);
+        plan.add_links(topology);
+        plan.add_ways_up(topology, placement);
+        plan.add_groups(topology, placement)?;
+        Ok(plan)
+    }
+
+    /// Hosts of this switch, and those that it reaches over its leaf.
+    fn add_hosts(&mut self, topology: &Topology) {
+        for host in &topology.hosts {
+            let (ip, mac) = (host.ip, host.mac);
+            let Some(port) = self.port_towards(topology, host) else {
+                continue;
+            };
+            self.lasting.insert(Rule::Route {
                 network: ip,
                 length: 32,
                 port,
                 next_hop: mac,
-            };
-            let role = Rule::Port {
-                port,
-                role: PortRole::Host,
-            };
-            plan.lasting
-                .extend([role, Rule::Neighbour { ip, mac }, route]);
+            });
+            if host.port.switch == self.switch {
+                let role = PortRole::Host;
+                let rules = [Rule::Port { port, role }, Rule::Neighbour { ip, mac }];
+                self.lasting.extend(rules);
+            }
         }
-        plan.add_groups(topology)?;
-        Ok(plan)
     }
 
-    fn add_groups(&mut self, topology: &Topology) -> Result<(), PlanError> {
+    /// Where packets to a host leave this switch.
+    fn port_towards(&self, topology: &Topology, host: &Host) -> Option<u16> {
+        if host.port.switch == self.switch {
+            return Some(host.port.port);
+        }
+        let down = topology.link_between(&host.port.switch, &self.switch)?;
+        Some(down.root.port)
+    }
+
+    /// Stamps that come over links between switches are believed.
+    fn add_links(&mut self, topology: &Topology) {
+        let switch = self.switch.clone();
+        let ends = topology.links_of(&switch).map(|link| {
+            let end = [&link.leaf, &link.root].into_iter();
+            let here = end.filter(|end| end.switch == switch).map(|end| end.port);
+            here.map(|port| Rule::Port {
+                port,
+                role: PortRole::Fabric,
+            })
+        });
+        self.lasting.extend(ends.flatten());
+    }
+
+    /// On a leaf, the route to the root of each group.
+    fn add_ways_up(&mut self, topology: &Topology, placement: &Placement) {
+        for group in &topology.groups {
+            let is_leaf = topology
+                .leaf_of(group)
+                .is_some_and(|leaf| leaf.name == self.switch);
+            let seat = placement.seat(GroupId(group.id.into()));
+            if let (true, Some(seat)) = (is_leaf, seat)
+                && let Some(link) = topology.link_between(&self.switch, &seat.routed_to)
+            {
+                self.lasting.insert(Rule::Route {
+                    network: group.address(),
+                    length: 32,
+                    port: link.leaf.port,
+                    next_hop: group.mac(),
+                });
+            }
+        }
+    }
+
+    fn add_groups(&mut self, topology: &Topology, placement: &Placement) -> Result<(), PlanError> {
         let mut replication_id = 0;
-        let is_here = |group: &&crate::Group| {
-            topology
-                .root_of(group)
-                .is_some_and(|root| root.name == self.switch)
+        let can_be_here = |group: &&Group| {
+            let roots = topology.roots_of(group);
+            roots.iter().any(|root| root.name == self.switch)
         };
-        for (index, group) in (0_u16..).zip(topology.groups.iter().filter(is_here)) {
+        let groups: Vec<&Group> = topology.groups.iter().filter(can_be_here).collect();
+        for (index, group) in (0_u16..).zip(groups) {
             if !group.stamps {
                 return Err(PlanError::NoStamps(group.name.clone()));
             }
@@ -113,9 +176,12 @@ impl Plan {
                 let Some(host) = topology.host(&member.host) else {
                     continue;
                 };
+                let Some(port) = self.port_towards(topology, host) else {
+                    continue;
+                };
                 replication_id += 1;
                 copies.insert(MemberCopy {
-                    port: host.port.port,
+                    port,
                     replication_id,
                 });
                 self.lasting.insert(Rule::Member {
@@ -129,10 +195,17 @@ impl Plan {
                 multicast_group,
                 copies,
             });
+            let id = GroupId(u32::from(group.id));
+            if placement
+                .seat(id)
+                .is_none_or(|seat| seat.root != self.switch)
+            {
+                continue;
+            }
             self.groups.push(GroupRule {
                 address: group.address(),
                 register_index: u32::from(index),
-                group: GroupId(u32::from(group.id)),
+                group: id,
                 term: wire::EpochNumber::ZERO,
                 round_shift: group.round_shift,
                 round_base: RoundNumber::ZERO,
@@ -159,13 +232,59 @@ impl Plan {
         let mut rules = self.lasting.clone();
         for group in &self.groups {
             let taken = terms.get(&group.group)?;
-            rules.insert(Rule::Group(GroupRule {
-                term: taken.term,
-                round_base: RoundNumber(taken.taken_us >> group.round_shift),
-                ..*group
-            }));
+            rules.insert(Rule::Group(with_term(group, taken)));
         }
         Some(rules)
+    }
+
+    /// The groups of the plan that `found` does not have, in whatever term.
+    pub fn groups_missing_in(&self, found: &BTreeSet<Rule>) -> Vec<GroupId> {
+        let missing = self
+            .groups
+            .iter()
+            .filter(|group| group_in(group, found).is_none());
+        missing.map(|group| group.group).collect()
+    }
+
+    /// All rules, where groups that `found` has keep their terms and all others get this one.
+    pub fn rules_beside(
+        &self,
+        found: &BTreeSet<Rule>,
+        taken: Option<TakenTerm>,
+    ) -> Option<BTreeSet<Rule>> {
+        let mut rules = self.lasting.clone();
+        for group in &self.groups {
+            let rule = match (group_in(group, found), taken) {
+                (Some(rule), _) => rule,
+                (None, Some(taken)) => with_term(group, &taken),
+                (None, None) => return None,
+            };
+            rules.insert(Rule::Group(rule));
+        }
+        Some(rules)
+    }
+}
+
+/// A group's rule as `found` has it, if it differs from the planned one in its term only.
+fn group_in(planned: &GroupRule, found: &BTreeSet<Rule>) -> Option<GroupRule> {
+    found.iter().find_map(|rule| match rule {
+        Rule::Group(rule) => {
+            let same = GroupRule {
+                term: rule.term,
+                round_base: rule.round_base,
+                ..*planned
+            };
+            (*rule == same).then_some(same)
+        }
+        _ => None,
+    })
+}
+
+fn with_term(group: &GroupRule, taken: &TakenTerm) -> GroupRule {
+    GroupRule {
+        term: taken.term,
+        round_base: RoundNumber(taken.taken_us >> group.round_shift),
+        ..*group
     }
 }
 
@@ -202,6 +321,8 @@ pub fn differences(desired: &BTreeSet<Rule>, found: &BTreeSet<Rule>) -> Vec<Diff
     differing.into_iter().map(difference).collect()
 }
 
+#[cfg(test)]
+mod dual_root;
 #[cfg(test)]
 mod tests {
     use super::*;

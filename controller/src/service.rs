@@ -1,5 +1,6 @@
 //! Everything together: a topology, a program and a state file become switches that work.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +10,13 @@ use p4runtime::client::ConnectOptions;
 use p4runtime::p4info::P4InfoError;
 use p4runtime::table::Disagreements;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::controller::{Pauses, Settled, SwitchController, TryError};
-use crate::event::{Events, InstalledGroup};
+use crate::controller::{Pauses, Probe, Reports, Settled, SwitchController, TryError};
+use crate::event::{EventKind, Events, InstalledGroup};
 use crate::p4runtime_target::{P4RuntimeTarget, Program};
+use crate::placement::{Failover, Move, News, Placement};
 use crate::plan::{Plan, PlanError};
 use crate::tables::Tables;
 use crate::terms::{TermError, TermStore};
@@ -39,11 +41,13 @@ pub struct Config {
     /// How often a switch is asked whether it is still there; see `p4runtime::ConnectOptions`. Not
     /// for `simple_switch_grpc`.
     pub keep_alive: Option<Duration>,
+    /// How a switch is found out that hangs, in topologies where a group can have another root.
+    pub probe: Option<Probe>,
 }
 
 impl Config {
     /// The defaults, with this state file, as controller 0: 1 s to connect, 5 s a request, compared
-    /// every 10 s.
+    /// every 10 s, probed as by [`Probe::default`].
     pub fn new(state_file: impl Into<PathBuf>) -> Self {
         Self {
             state_file: state_file.into(),
@@ -53,6 +57,7 @@ impl Config {
             pauses: Pauses::default(),
             audit_interval: Some(Duration::from_secs(10)),
             keep_alive: None,
+            probe: Some(Probe::default()),
         }
     }
 }
@@ -148,19 +153,67 @@ pub async fn run(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ControllerError> {
     let mut tasks = JoinSet::new();
-    for (_, controller) in controllers(&config, &topology, &artifacts, &events)? {
+    let (reports, news) = mpsc::unbounded_channel();
+    let fleet = fleet(&config, &topology, &artifacts, &events, &reports)?;
+    for (_, controller) in fleet.controllers {
         let shutdown = shutdown.clone();
         tasks.spawn(async move { controller.run(shutdown).await });
     }
-    // Dropping the set stops all, so that a caller may also just drop this future.
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended
-            && let Ok(panic) = error.try_into_panic()
-        {
-            std::panic::resume_unwind(panic);
-        }
+    let place = place(topology, fleet.failover, fleet.plans, news, events);
+    tokio::select! {
+        () = place => {}
+        // Dropping the set stops all, so that a caller may also just drop this future.
+        () = async {
+            while let Some(ended) = tasks.join_next().await {
+                if let Err(error) = ended
+                    && let Ok(panic) = error.try_into_panic()
+                {
+                    std::panic::resume_unwind(panic);
+                }
+            }
+        } => {}
     }
     Ok(())
+}
+
+/// Changes plans as groups move, for as long as there are news.
+async fn place(
+    topology: Topology,
+    mut failover: Failover,
+    plans: BTreeMap<String, watch::Sender<Arc<Plan>>>,
+    mut news: mpsc::UnboundedReceiver<(String, News)>,
+    events: Events,
+) {
+    while let Some((switch, news)) = news.recv().await {
+        let moves = failover.on_news(&switch, &news);
+        if moves.is_empty() {
+            continue;
+        }
+        for (name, plan) in &plans {
+            let placed = Plan::placed(&topology, name, failover.placement());
+            // The topology has a plan in one placement, hence in all.
+            let new = Arc::new(placed.expect("checked at the start"));
+            plan.send_if_modified(|plan| {
+                let differs = *plan != new;
+                *plan = new;
+                differs
+            });
+        }
+        for Move {
+            group,
+            from,
+            to,
+            done,
+        } in moves
+        {
+            let kind = if done {
+                EventKind::GroupMoved { group, from }
+            } else {
+                EventKind::GroupMoves { group, from }
+            };
+            events.tell(&to, kind);
+        }
+    }
 }
 
 /// Makes all switches of a topology what they should be, once, and leaves them. The first failure
@@ -172,7 +225,9 @@ pub async fn install(
     events: Events,
 ) -> Result<Vec<Outcome>, ControllerError> {
     let mut outcomes = Vec::new();
-    for (switch, controller) in controllers(&config, &topology, &artifacts, &events)? {
+    let (reports, _news) = mpsc::unbounded_channel();
+    let fleet = fleet(&config, &topology, &artifacts, &events, &reports)?;
+    for (switch, controller) in fleet.controllers {
         match controller.once().await {
             Ok(Settled { groups, installed }) => {
                 outcomes.push(Outcome {
@@ -187,14 +242,20 @@ pub async fn install(
     Ok(outcomes)
 }
 
-type Named = (String, SwitchController<P4RuntimeTarget>);
+/// The controllers of all switches, and what decides their plans.
+struct Fleet {
+    controllers: Vec<(String, SwitchController<P4RuntimeTarget>)>,
+    plans: BTreeMap<String, watch::Sender<Arc<Plan>>>,
+    failover: Failover,
+}
 
-fn controllers(
+fn fleet(
     config: &Config,
     topology: &Topology,
     artifacts: &Artifacts,
     events: &Events,
-) -> Result<Vec<Named>, ControllerError> {
+    reports: &Reports,
+) -> Result<Fleet, ControllerError> {
     topology.validate().map_err(PlanError::from)?;
     let tables = Arc::new(Tables::bind(&artifacts.p4info)?);
     let terms = TermStore::open(&config.state_file, config.controller)?;
@@ -203,19 +264,31 @@ fn controllers(
         device_config: Arc::clone(&artifacts.json),
         cookie: artifacts.cookie(),
     };
+    // A controller that restarts leaves groups where they are.
+    let placement = Placement::recorded(topology, &terms.roots()?);
     let mut controllers = Vec::with_capacity(topology.switches.len());
+    let mut plans = BTreeMap::new();
     for switch in &topology.switches {
-        let plan = Plan::new(topology, &switch.name)?;
+        let plan = Arc::new(Plan::placed(topology, &switch.name, &placement)?);
+        let (sender, followed) = watch::channel(plan);
+        plans.insert(switch.name.clone(), sender);
         let mut options = ConnectOptions::new(switch.address.clone(), switch.device_id);
         options.connect_deadline = config.connect_deadline;
         options.request_timeout = config.request_timeout;
         options.keep_alive = config.keep_alive;
         let tables = Arc::clone(&tables);
         let target = P4RuntimeTarget::new(options, program.clone(), tables, config.controller);
-        let controller = SwitchController::new(target, plan, terms.clone(), events.clone())
-            .with_pauses(config.pauses)
-            .with_audit_interval(config.audit_interval);
+        let controller =
+            SwitchController::following(target, followed, terms.clone(), events.clone())
+                .with_reports(reports.clone())
+                .with_probe(config.probe.filter(|_| !topology.links.is_empty()))
+                .with_pauses(config.pauses)
+                .with_audit_interval(config.audit_interval);
         controllers.push((switch.name.clone(), controller));
     }
-    Ok(controllers)
+    Ok(Fleet {
+        controllers,
+        plans,
+        failover: Failover::new(topology, placement),
+    })
 }

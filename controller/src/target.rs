@@ -112,6 +112,14 @@ pub trait Session: Send + Sync {
     /// Writes rules whose places are free, in any order.
     fn insert(&self, rules: &[Rule]) -> impl Future<Output = Result<(), TargetError>> + Send;
 
+    /// Puts rules in the places of others, in any order.
+    fn modify(&self, rules: &[Rule]) -> impl Future<Output = Result<(), TargetError>> + Send;
+
+    /// Asks for a sign of life, at little cost.
+    fn probe(&self) -> impl Future<Output = Result<(), TargetError>> + Send {
+        async { self.has_program().await.map(drop) }
+    }
+
     /// Ends the session in an orderly way.
     fn close(&self) -> impl Future<Output = ()> + Send;
 }

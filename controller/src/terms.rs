@@ -239,6 +239,12 @@ impl TermState {
         })
     }
 
+    /// The root for which each group's newest term was taken.
+    pub fn roots(&self) -> BTreeMap<GroupId, String> {
+        let root = |record: &GroupRecord| (GroupId(record.group), record.switch.clone());
+        self.groups.iter().map(root).collect()
+    }
+
     /// The newest terms of the groups whose root is this switch.
     pub fn recorded(&self, switch: &str) -> BTreeMap<GroupId, TakenTerm> {
         let records = self.groups.iter().filter(|record| record.switch == switch);

@@ -1,10 +1,14 @@
 //! Which switches, hosts and groups there are.
 //!
 //! A topology comes from Mininet's syntax (`single,3`) or from a TOML file, and is written back as
-//! TOML. It says nothing of terms or rules; see `plan` for those. Switches are not linked with each
-//! other yet: the members of a group are all behind one switch, which is the group's root.
+//! TOML. It says nothing of terms or rules; see `plan` for those, nor of which root stamps for a
+//! group at the moment; see `placement`.
+//!
+//! The members of a group are all behind one switch, the leaf. Without links it is the group's
+//! root; with links each switch above it can be.
 
 mod names;
+mod roots;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -22,6 +26,9 @@ pub use names::{Member, SwitchPort};
 
 /// `single,N` has at most this many hosts: 10.0.0.1 to 10.0.0.250.
 pub const MAX_SINGLE_HOSTS: u16 = 250;
+
+/// `dual-root,N` has at most this many hosts, so that the leaf has ports left for its roots.
+pub const MAX_DUAL_ROOT_HOSTS: u16 = MAX_SINGLE_HOSTS;
 
 /// A topology has at most this many hosts: as many routes as a switch has room for.
 pub const MAX_HOSTS: usize = 4096;
@@ -63,6 +70,9 @@ pub struct Topology {
     /// The hosts of all switches.
     #[serde(rename = "host", default)]
     pub hosts: Vec<Host>,
+    /// The wires between switches; there may be none.
+    #[serde(rename = "link", default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<SwitchLink>,
     /// The replica groups; there may be none.
     #[serde(rename = "group", default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
@@ -95,6 +105,16 @@ pub struct Host {
     pub port: SwitchPort,
 }
 
+/// A wire between a switch that has hosts, the leaf, and one above it that has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchLink {
+    /// Where it is plugged in below, such as `s1:5`.
+    pub leaf: SwitchPort,
+    /// Where it is plugged in above, such as `s2:1`.
+    pub root: SwitchPort,
+}
+
 /// A replica group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,7 +137,7 @@ pub struct Group {
 #[derive(Debug, Error)]
 pub enum TopologyError {
     /// The name before the comma.
-    #[error("topology {found:?} is not known{}; valid is single,N, or a TOML file", did_you(.nearest.as_ref()))]
+    #[error("topology {found:?} is not known{}; valid is single,N, dual-root,N, or a TOML file", did_you(.nearest.as_ref()))]
     UnknownTopology {
         /// What was given.
         found: String,
@@ -125,10 +145,14 @@ pub enum TopologyError {
         nearest: Option<String>,
     },
     /// The number of hosts.
-    #[error("{found:?} is no number of hosts; valid is single,1 to single,{MAX_SINGLE_HOSTS}")]
+    #[error("{found:?} is no number of hosts; valid is {name},1 to {name},{most}")]
     HostCount {
+        /// Of which topology.
+        name: &'static str,
         /// What was given.
         found: String,
+        /// The most that there can be.
+        most: u16,
     },
     /// The file cannot be read.
     #[error("cannot read topology file {}: {source}", .path.display())]
@@ -192,7 +216,7 @@ pub enum TopologyError {
     /// A group without a root.
     #[error(
         "group {group}: member {first} is at switch {first_switch}, but {second} at \
-         {second_switch}; links between switches are not supported, put all members at one switch"
+         {second_switch}; put all members at one switch"
     )]
     TwoSwitches {
         /// The group's name.
@@ -206,6 +230,19 @@ pub enum TopologyError {
         /// Its switch.
         second_switch: String,
     },
+    /// A link that is not between a leaf and a root.
+    #[error(
+        "link {leaf} to {root}: {why}; valid are links from the one switch with hosts up to \
+             switches without hosts, one to each"
+    )]
+    LinkShape {
+        /// Its lower end.
+        leaf: String,
+        /// Its upper end.
+        root: String,
+        /// What is wrong.
+        why: &'static str,
+    },
 }
 
 impl Topology {
@@ -215,7 +252,15 @@ impl Topology {
         spec::single(hosts)
     }
 
-    /// Reads Mininet's syntax: `single,N`, `single,k=N`, or `single` for two hosts.
+    /// One leaf with `hosts` hosts as in [`Topology::single`], and two roots above it, s2 and s3:
+    /// port 1 of each is wired to the leaf's next ports after the hosts'. They listen on the ports
+    /// after the leaf's, as devices 2 and 3.
+    pub fn dual_root(hosts: u16) -> Result<Self, TopologyError> {
+        spec::dual_root(hosts)
+    }
+
+    /// Reads Mininet's syntax: `single,N`, `single,k=N`, or `single` for two hosts; and the same
+    /// with `dual-root`.
     pub fn from_spec(text: &str) -> Result<Self, TopologyError> {
         spec::parse(text)
     }
@@ -276,12 +321,6 @@ impl Topology {
     pub fn host(&self, name: &str) -> Option<&Host> {
         self.hosts.iter().find(|host| host.name == name)
     }
-
-    /// The switch that stamps for a group: the one that all members are at.
-    pub fn root_of(&self, group: &Group) -> Option<&Switch> {
-        let first = self.host(&group.members.first()?.host)?;
-        self.switch(&first.port.switch)
-    }
 }
 
 impl Group {
@@ -298,6 +337,12 @@ impl Group {
             round_shift: DEFAULT_ROUND_SHIFT,
             stamps: true,
         }
+    }
+
+    /// The Ethernet address that goes with its address, by RFC 1112: 23 bits of it.
+    pub fn mac(&self) -> MacAddress {
+        let [_, b, c, d] = self.address().octets();
+        MacAddress([0x01, 0x00, 0x5e, b & 0x7f, c, d])
     }
 
     /// The address that stands for the group.

@@ -273,6 +273,18 @@ impl Session for Link {
         .await
     }
 
+    async fn modify(&self, rules: &[Rule]) -> Result<(), TargetError> {
+        self.request(true, |memory| {
+            for rule in rules {
+                assert!(!matches!(rule, Rule::Group(_)), "{rule:?} is modified");
+                memory.rules.retain(|other| other.place() != rule.place());
+                memory.rules.insert(rule.clone());
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn close(&self) {}
 }
 

@@ -53,6 +53,8 @@ pub enum Kind {
     RootVanishes,
     /// The root says what is not so: see [`Lie`](crate::schedule::Lie).
     RootLies,
+    /// The root ends for good; another one has to take over.
+    RootDies,
     /// The controller ends and starts again.
     ControllerRestart,
 }
@@ -84,6 +86,11 @@ pub enum Profile {
     Root,
     /// A root that lies, and everything else. Only for protocols that trust no root.
     LyingRoot,
+    /// The root ends for good while clients ask, and nothing else goes wrong. Needs two roots.
+    RootDies,
+    /// The same, with much else from then on and before: noise, splits, restarts of replicas, the
+    /// controller and the root that is left.
+    RootStorm,
     /// Full and slow disks.
     Disk,
     /// Heavy reordering all the time, and replicas that are cut off, deaf or end meanwhile: what
@@ -97,7 +104,7 @@ pub enum Profile {
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::None,
         Self::Loss,
         Self::Reorder,
@@ -110,6 +117,8 @@ impl Profile {
         Self::Partition,
         Self::Root,
         Self::LyingRoot,
+        Self::RootDies,
+        Self::RootStorm,
         Self::Disk,
         Self::Storm,
         Self::Siege,
@@ -131,6 +140,8 @@ impl Profile {
             Self::Partition => "partition",
             Self::Root => "root",
             Self::LyingRoot => "lying-root",
+            Self::RootDies => "root-dies",
+            Self::RootStorm => "root-storm",
             Self::Disk => "disk",
             Self::Storm => "storm",
             Self::Siege => "siege",
@@ -145,6 +156,7 @@ impl Profile {
             Self::Reorder | Self::Storm => &[Kind::SteadyReordering],
             Self::Rolling => &[Kind::EachWithDisk],
             Self::RollingLost => &[Kind::EachWithoutDisk],
+            Self::RootDies | Self::RootStorm => &[Kind::RootDies],
             _ => &[],
         }
     }
@@ -157,14 +169,34 @@ impl Profile {
     /// Whether messages of the bulk channel are late and come twice while a fault lasts. Not where
     /// restarts are all that is to be seen.
     pub fn shakes_bulk(self) -> bool {
-        !matches!(self, Self::Rolling | Self::RollingLost)
+        !matches!(self, Self::Rolling | Self::RollingLost | Self::RootDies)
+    }
+
+    /// Whether it makes no sense without a second root.
+    pub fn needs_two_roots(self) -> bool {
+        self.always().contains(&Kind::RootDies)
     }
 
     /// From which kinds, one as likely as the other, further faults are drawn.
     pub fn kinds(self) -> &'static [Kind] {
         use Kind as K;
         match self {
-            Self::None | Self::Loss | Self::Reorder | Self::Rolling | Self::RollingLost => &[],
+            Self::None
+            | Self::Loss
+            | Self::Reorder
+            | Self::Rolling
+            | Self::RollingLost
+            | Self::RootDies => &[],
+            Self::RootStorm => &[
+                K::LightNoise,
+                K::HarshNoise,
+                K::Split,
+                K::CrashWithDisk,
+                K::CrashWithoutDisk,
+                K::RootReboot,
+                K::RootVanishes,
+                K::ControllerRestart,
+            ],
             Self::Light => &[K::LightNoise, K::LightNoise, K::SlowLink, K::Clock],
             Self::Harsh => &[K::HarshNoise, K::HarshNoise, K::Cut, K::SlowLink, K::Clock],
             Self::Crash => &[
@@ -253,13 +285,19 @@ impl Profile {
     /// The fewest and the most faults drawn from [`kinds`](Self::kinds).
     pub fn count(self) -> (u64, u64) {
         match self {
-            Self::None | Self::Loss | Self::Reorder | Self::Rolling | Self::RollingLost => (0, 0),
+            Self::None
+            | Self::Loss
+            | Self::Reorder
+            | Self::Rolling
+            | Self::RollingLost
+            | Self::RootDies => (0, 0),
             Self::Light => (1, 6),
             Self::Harsh
             | Self::Crash
             | Self::Restart
             | Self::Partition
             | Self::Root
+            | Self::RootStorm
             | Self::Disk
             | Self::Storm => (2, 8),
             Self::Siege | Self::LyingRoot => (4, 10),

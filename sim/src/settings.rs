@@ -64,6 +64,26 @@ impl ProtocolName {
     }
 }
 
+/// How switches are wired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// One switch, which is the root.
+    #[default]
+    Single,
+    /// A leaf that has all hosts, and two roots above it.
+    DualRoot,
+}
+
+impl Shape {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::DualRoot => "dual-root",
+        }
+    }
+}
+
 /// What a replica's processor takes for a message, in nanoseconds. All 0: nothing takes time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Costs {
@@ -78,6 +98,8 @@ pub struct Costs {
 pub struct Settings {
     /// The protocol.
     pub protocol: ProtocolName,
+    /// How switches are wired.
+    pub topology: Shape,
     /// Replicas in the group, by turns of the seed.
     pub replicas: Vec<usize>,
     /// Closed-loop clients.
@@ -115,6 +137,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             protocol: ProtocolName::SpecPaxos,
+            topology: Shape::Single,
             replicas: SIZES.to_vec(),
             clients: 5,
             operations: 60,
@@ -166,6 +189,15 @@ pub enum SettingsError {
     /// How many clients.
     #[error("{0} clients are not possible: valid are 1 to {MAX_CLIENTS}")]
     Clients(usize),
+    /// A root that dies, and no other.
+    #[error(
+        "faults {profile} end a root for good, and topology single has no other one; use \
+         --topology=dual-root"
+    )]
+    OneRoot {
+        /// The profile's name.
+        profile: &'static str,
+    },
     /// Nothing to do.
     #[error("{what} must be at least 1")]
     Zero {
@@ -210,6 +242,11 @@ impl Settings {
                 valid: valid.join(", "),
             });
         }
+        if self.profile.needs_two_roots() && self.topology == Shape::Single {
+            return Err(SettingsError::OneRoot {
+                profile: self.profile.name(),
+            });
+        }
         if !(1..=MAX_CLIENTS).contains(&self.clients) {
             return Err(SettingsError::Clients(self.clients));
         }
@@ -251,6 +288,9 @@ impl Settings {
         // Writing to a string cannot fail.
         if self.protocol != default.protocol {
             let _ = write!(flags, " --protocol={}", self.protocol.name());
+        }
+        if self.topology != default.topology {
+            let _ = write!(flags, " --topology={}", self.topology.name());
         }
         if self.replicas != default.replicas {
             let _ = write!(flags, " --replicas={}", list(&self.replicas));

@@ -60,6 +60,8 @@ pub struct Bmv2Options {
     pub grpc_port: u16,
     /// TCP port of Thrift, on all addresses of the switch namespace.
     pub thrift_port: u16,
+    /// Its ports with their interfaces in the switch namespace; the lab's hosts if empty.
+    pub interfaces: Vec<(u16, String)>,
     /// Packets that an egress queue holds.
     pub egress_queue_depth: u32,
     /// Strict-priority queues on every port, 1 to 8.
@@ -76,6 +78,7 @@ impl Default for Bmv2Options {
             device_id: 1,
             grpc_port: 9559,
             thrift_port: 9090,
+            interfaces: Vec::new(),
             egress_queue_depth: 8192,
             priority_queues: 1,
             pcap: false,
@@ -236,12 +239,17 @@ impl Bmv2Options {
     /// The words of the command line; options of the target come after `--`.
     fn words(&self, lab: &Lab, files: &Files) -> Vec<String> {
         let mut words = vec!["--no-p4".to_owned()];
-        for host in lab.hosts() {
-            let port = host.switch_port;
-            words.extend([
-                "-i".to_owned(),
-                format!("{port}@{}", Lab::switch_interface(port)),
-            ]);
+        let of_hosts = || {
+            let ports = lab.hosts().iter().map(|host| host.switch_port);
+            ports.map(|port| (port, Lab::switch_interface(port)))
+        };
+        let interfaces = if self.interfaces.is_empty() {
+            of_hosts().collect()
+        } else {
+            self.interfaces.clone()
+        };
+        for (port, interface) in interfaces {
+            words.extend(["-i".to_owned(), format!("{port}@{interface}")]);
         }
         let mut pair = |option: &str, value: String| words.extend([option.to_owned(), value]);
         pair("--device-id", self.device_id.to_string());

@@ -12,7 +12,7 @@ use super::command::{find_program, tokened};
 use super::error::LabError;
 use super::inside::namespace_path;
 use super::manifest::{Entry, Manifest, Stage, boot_identity, manifest_path};
-use super::plan::{self, HostSpec, JUMBO_MTU, Plan};
+use super::plan::{self, HostSpec, JUMBO_MTU, Plan, TrunkSpec};
 use super::preflight::{Missing, preflight};
 use super::process::{Process, ProcessIdentity};
 use super::removal::{Removed, remove};
@@ -65,7 +65,20 @@ impl Lab {
         folder: &Path,
         mtu: u16,
     ) -> Result<Self, LabError> {
-        Self::up_observed(Plan::new(run, hosts, mtu)?, folder, &mut |_| ())
+        Self::up_with_trunks(run, hosts, &[], folder, mtu)
+    }
+
+    /// As [`Lab::up_with_mtu`], with further switches, which share the namespace of the first: it
+    /// has all hosts, and they are wired to it by veth pairs inside.
+    pub fn up_with_trunks(
+        run: &str,
+        hosts: &[HostSpec],
+        trunks: &[TrunkSpec],
+        folder: &Path,
+        mtu: u16,
+    ) -> Result<Self, LabError> {
+        let plan = Plan::new(run, hosts, mtu)?.with_trunks(trunks)?;
+        Self::up_observed(plan, folder, &mut |_| ())
     }
 
     /// Brings the plan up; `observe` is told the number of each step before it is taken, so that
@@ -141,9 +154,14 @@ impl Lab {
         &self.plan.links[host].host_interface
     }
 
-    /// Name of the switch's interface behind a port, inside the switch namespace.
+    /// Name of the first switch's interface behind a port, inside the switch namespace.
     pub fn switch_interface(port: u16) -> String {
         plan::switch_interface(port)
+    }
+
+    /// Name of a switch's interface behind a port, inside the switch namespace.
+    pub fn interface_of(switch: &str, port: u16) -> String {
+        plan::interface_of(switch, port)
     }
 
     /// A command that will run inside a namespace of this lab, with stdin closed.

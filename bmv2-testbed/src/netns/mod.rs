@@ -42,7 +42,7 @@ pub use bmv2::{Bmv2, Bmv2Error, Bmv2Options, Bmv2Program, QueueDepth};
 pub use error::LabError;
 pub use inside::inside;
 pub use lab::Lab;
-pub use plan::HostSpec;
+pub use plan::{HostSpec, TrunkSpec};
 pub use preflight::{Missing, MissingThing};
 pub(crate) use process::end_all;
 pub use process::{Ending, Process, ProcessIdentity, TOKEN_VARIABLE};

@@ -40,7 +40,17 @@ pub struct HostSpec {
     pub switch_port: u16,
 }
 
-/// A veth pair between a host and the switch.
+/// A wire between two switches of one namespace, each end a switch's short name, such as `s2`, and
+/// its port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkSpec {
+    /// The end at the switch that has the hosts.
+    pub lower: (String, u16),
+    /// The end at the other one.
+    pub upper: (String, u16),
+}
+
+/// A veth pair between a host and the switch, or inside the switch's namespace between two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Link {
     pub(super) host_namespace: String,
@@ -55,7 +65,7 @@ pub(super) struct Plan {
     pub(super) run: String,
     pub(super) switch_namespace: String,
     pub(super) hosts: Vec<HostSpec>,
-    /// One for each host, in the same order.
+    /// One for each host, in the same order; then those between switches.
     pub(super) links: Vec<Link>,
     /// MTU of both ends of every link, in bytes.
     pub(super) mtu: u16,
@@ -114,16 +124,46 @@ impl Plan {
         })
     }
 
+    /// Adds wires between switches.
+    pub(super) fn with_trunks(mut self, trunks: &[TrunkSpec]) -> Result<Self, LabError> {
+        for trunk in trunks {
+            let [lower, upper] = [&trunk.lower, &trunk.upper].map(|(switch, port)| {
+                check_switch(switch, *port).map(|()| interface_of(switch, *port))
+            });
+            let (lower, upper) = (lower?, upper?);
+            self.links.push(Link {
+                host_namespace: self.switch_namespace.clone(),
+                host_interface: upper,
+                switch_namespace: self.switch_namespace.clone(),
+                switch_interface: lower,
+            });
+        }
+        let ends = |link: &Link| [link.host_interface.clone(), link.switch_interface.clone()];
+        distinct("interface", self.links.iter().flat_map(ends))?;
+        Ok(self)
+    }
+
+    /// The wires between switches.
+    pub(super) fn trunks(&self) -> &[Link] {
+        &self.links[self.hosts.len()..]
+    }
+
     /// All namespaces, the switch's first.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let of_hosts = self.links[..self.hosts.len()].iter();
         std::iter::once(self.switch_namespace.as_str())
-            .chain(self.links.iter().map(|link| link.host_namespace.as_str()))
+            .chain(of_hosts.map(|link| link.host_namespace.as_str()))
     }
 }
 
-/// The switch's interface behind a port.
+/// The first switch's interface behind a port.
 pub(super) fn switch_interface(port: u16) -> String {
-    format!("{SWITCH}-eth{port}")
+    interface_of(SWITCH, port)
+}
+
+/// A switch's interface behind a port.
+pub(super) fn interface_of(switch: &str, port: u16) -> String {
+    format!("{switch}-eth{port}")
 }
 
 /// An Ethernet address the way `ip` reads it.
@@ -158,6 +198,27 @@ fn check_run(run: &str) -> Result<(), LabError> {
              not starting with a hyphen"
         ),
     })
+}
+
+fn check_switch(name: &str, port: u16) -> Result<(), LabError> {
+    let is_good = name.strip_prefix('s').is_some_and(|number| {
+        (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let refuse = |what, value, valid: &str| {
+        Err(LabError::Plan {
+            what,
+            value,
+            valid: valid.to_owned(),
+        })
+    };
+    if !is_good {
+        let valid = "s and a number of up to three digits are valid";
+        return refuse("switch name", name.to_owned(), valid);
+    }
+    if !(1..=MAX_SWITCH_PORT).contains(&port) {
+        return refuse("switch port", port.to_string(), "1 to 510 are valid");
+    }
+    Ok(())
 }
 
 fn check_host(host: &HostSpec) -> Result<(), LabError> {
@@ -237,6 +298,28 @@ mod tests {
         assert_eq!(names, ["db-quick-s1", "db-quick-h1", "db-quick-h2"]);
         assert_eq!(plan.links[1].host_interface, "h2-eth0");
         assert_eq!(plan.links[1].switch_interface, "s1-eth2");
+    }
+
+    #[test]
+    fn switches_are_wired_inside_their_namespace() {
+        let trunk = |lower: (&str, u16), upper: (&str, u16)| TrunkSpec {
+            lower: (lower.0.to_owned(), lower.1),
+            upper: (upper.0.to_owned(), upper.1),
+        };
+        let plan = |trunks: &[TrunkSpec]| {
+            Plan::new("quick", &hosts(2), JUMBO_MTU)
+                .unwrap()
+                .with_trunks(trunks)
+        };
+        let made = plan(&[trunk(("s1", 3), ("s2", 1))]).unwrap();
+        assert_eq!(made.namespaces().count(), 3);
+        assert_eq!(made.trunks()[0].host_interface, "s2-eth1");
+        assert_eq!(made.trunks()[0].switch_interface, "s1-eth3");
+        let refused = |trunk| plan(&[trunk]).unwrap_err().to_string();
+        let taken = refused(trunk(("s1", 2), ("s2", 1)));
+        assert!(taken.starts_with("interface `s1-eth2`"), "{taken}");
+        let name = refused(trunk(("s1", 3), ("../x", 1)));
+        assert!(name.starts_with("switch name `../x`"), "{name}");
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub(super) fn steps(plan: &Plan, token: &str) -> Vec<Step> {
         let up = ["link", "set", "dev", &link.switch_interface, "up"];
         steps.push(ip_in(&link.switch_namespace, &up));
     }
+    for trunk in plan.trunks() {
+        add_trunk(&mut steps, trunk, plan.mtu);
+    }
     for link in &plan.links {
         for (namespace, interface) in [
             (&link.host_namespace, &link.host_interface),
@@ -148,6 +151,32 @@ fn add_pair(steps: &mut Vec<Step>, link: &Link, mac: [u8; 6], mtu: u16) {
         "mtu",
         &mtu,
     ]));
+}
+
+/// A veth pair between two switches, with both ends in their one namespace. Neither end has an
+/// address: what arrives is for the switch program alone.
+fn add_trunk(steps: &mut Vec<Step>, trunk: &Link, mtu: u16) {
+    let mtu = mtu.to_string();
+    let namespace = trunk.switch_namespace.as_str();
+    let (lower, upper) = (
+        trunk.switch_interface.as_str(),
+        trunk.host_interface.as_str(),
+    );
+    steps.push(ip(&[
+        "link", "add", "name", upper, "netns", namespace, "mtu", &mtu, "type", "veth", "peer",
+        "name", lower, "netns", namespace, "mtu", &mtu,
+    ]));
+    for interface in [lower, upper] {
+        add_offloads(steps, namespace, interface);
+        steps.push(setting(
+            namespace,
+            &format!("ipv6/conf/{interface}/disable_ipv6"),
+            "1",
+        ));
+    }
+    for interface in [lower, upper] {
+        steps.push(ip_in(namespace, &["link", "set", "dev", interface, "up"]));
+    }
 }
 
 /// Checksums are to be computed by the sender: across a veth pair the kernel would leave them out,

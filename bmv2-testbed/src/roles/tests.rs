@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::ProtocolName;
-use crate::deployment::{Harm, Options};
+use crate::deployment::{Harm, Options, Shape};
 use crate::embedded::Wires;
 use crate::netns::{Bmv2Program, Lab};
 use link::{Clock, RunError};
@@ -152,10 +152,11 @@ impl Running {
     }
 }
 
-fn plan(fabric: Fabric, folder: &std::path::Path) -> Deployment {
+fn plan(fabric: Fabric, shape: Shape, folder: &std::path::Path) -> Deployment {
     let deployment = Deployment::plan(&Options {
         fabric,
         protocol: ProtocolName::Rounds,
+        topology: shape,
         replicas: MEMBERS,
         mtu: 1_428,
         round_shift: 8,
@@ -164,7 +165,7 @@ fn plan(fabric: Fabric, folder: &std::path::Path) -> Deployment {
         resp_port: 0,
         doors: 1,
         folder: folder.to_path_buf(),
-        unique: u64::from(std::process::id()) << 8 | fabric as u64,
+        unique: u64::from(std::process::id()) << 8 | (fabric as u64) << 4 | shape as u64,
     });
     let deployment = deployment.unwrap();
     deployment.write().unwrap();
@@ -210,44 +211,61 @@ fn wait_for_all(heard: &Receiver<Heard>) {
     }
 }
 
+const SHAPES: [Shape; 2] = [Shape::Single, Shape::DualRoot];
+
 #[test]
 fn members_hear_themselves_through_rings() {
-    let folder = tempfile::tempdir().unwrap();
-    let deployment = plan(Fabric::Embedded, folder.path());
-    let faults = FaultControl::new(deployment.harm.plan().unwrap());
-    let mut wires = Wires::new(&deployment, 1, &faults).unwrap();
-    let (switch, control) = SwitchNode::new("switch s1", wires.take_ports()).unwrap();
-    let mut running = Running::new();
-    let nodes: Vec<Box<dyn Node>> = vec![Box::new(switch)];
-    let switch = spawn("switch", nodes, &running.stop, WaitPolicy::Block).unwrap();
-    running.nodes.push(switch);
-    let served = deployment.clone();
-    running.start(None, move |stop| serve_p4runtime(&served, control, stop));
-    running.start_controller(None, &deployment);
-    let endpoint = |host| frame_endpoint(&deployment, host, wires.take_host(host)).unwrap();
-    let endpoints = (0..MEMBERS).map(endpoint).collect();
-    all_hear_all(&deployment, endpoints, &mut running);
-    running.end();
+    for shape in SHAPES {
+        let folder = tempfile::tempdir().unwrap();
+        let deployment = plan(Fabric::Embedded, shape, folder.path());
+        let faults = FaultControl::new(deployment.harm.plan().unwrap());
+        let mut wires = Wires::new(&deployment, 1, &faults).unwrap();
+        let mut running = Running::new();
+        for switch in deployment.topology().unwrap().switches {
+            let ports = wires.take_ports(&switch.name);
+            let (node, control) = SwitchNode::new(&switch.name, ports).unwrap();
+            let nodes: Vec<Box<dyn Node>> = vec![Box::new(node)];
+            let thread = spawn("switch", nodes, &running.stop, WaitPolicy::Block).unwrap();
+            running.nodes.push(thread);
+            running.start(None, move |stop| serve_p4runtime(&switch, control, stop));
+        }
+        running.start_controller(None, &deployment);
+        let endpoint = |host| frame_endpoint(&deployment, host, wires.take_host(host)).unwrap();
+        let endpoints = (0..MEMBERS).map(endpoint).collect();
+        all_hear_all(&deployment, endpoints, &mut running);
+        running.end();
+    }
+}
+
+/// Our software switches, each on a thread of its own.
+fn start_switches(running: &mut Running, namespace: Option<&str>, deployment: &Deployment) {
+    for name in deployment.switches() {
+        let served = deployment.clone();
+        running.start(namespace, move |stop| run_switch(&served, &name, stop));
+    }
 }
 
 #[test]
 fn members_hear_themselves_through_tunnels() {
-    let folder = tempfile::tempdir().unwrap();
-    let deployment = plan(Fabric::Tunnel, folder.path());
-    let mut running = Running::new();
-    let served = deployment.clone();
-    running.start(None, move |stop| run_switch(&served, stop));
-    running.start_controller(None, &deployment);
-    let endpoint = |host| process_endpoint(&deployment, host).unwrap();
-    let endpoints = (0..MEMBERS).map(endpoint).collect();
-    all_hear_all(&deployment, endpoints, &mut running);
-    running.end();
+    for shape in SHAPES {
+        let folder = tempfile::tempdir().unwrap();
+        let deployment = plan(Fabric::Tunnel, shape, folder.path());
+        let mut running = Running::new();
+        start_switches(&mut running, None, &deployment);
+        running.start_controller(None, &deployment);
+        let endpoint = |host| process_endpoint(&deployment, host).unwrap();
+        let endpoints = (0..MEMBERS).map(endpoint).collect();
+        all_hear_all(&deployment, endpoints, &mut running);
+        running.end();
+    }
 }
 
 /// The kernel takes a packet with its own source address for a forgery unless told otherwise.
 #[test]
 fn members_hear_themselves_through_namespaces() {
-    in_namespaces(Fabric::Netns);
+    for shape in SHAPES {
+        in_namespaces(Fabric::Netns, shape);
+    }
 }
 
 #[test]
@@ -255,21 +273,22 @@ fn members_hear_themselves_through_bmv2() {
     if let Err(missing) = Bmv2Program::find() {
         return skip(Fabric::Bmv2, &missing);
     }
-    in_namespaces(Fabric::Bmv2);
+    for shape in SHAPES {
+        in_namespaces(Fabric::Bmv2, shape);
+    }
 }
 
-fn in_namespaces(fabric: Fabric) {
+fn in_namespaces(fabric: Fabric, shape: Shape) {
     if let Err(missing) = Lab::preflight() {
         return skip(fabric, &missing);
     }
     let folder = tempfile::tempdir().unwrap();
-    let deployment = plan(fabric, folder.path());
+    let deployment = plan(fabric, shape, folder.path());
     let lab::Running { lab, .. } = lab::up(&deployment).unwrap();
     let namespace = lab.switch_namespace().to_owned();
     let mut running = Running::new();
     if fabric == Fabric::Netns {
-        let served = deployment.clone();
-        running.start(Some(&namespace), move |stop| run_switch(&served, stop));
+        start_switches(&mut running, Some(&namespace), &deployment);
     }
     running.start_controller(Some(&namespace), &deployment);
     let endpoint = |host| {

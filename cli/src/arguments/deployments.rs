@@ -1,6 +1,6 @@
 //! Arguments of the verbs that bring up, take down and use whole deployments.
 
-use super::values::{FabricArgument, Protocol, Switch};
+use super::values::{FabricArgument, Protocol, Switch, TopologyArgument};
 use clap::{Args, Subcommand};
 use link::faults::Probability;
 use std::path::PathBuf;
@@ -46,9 +46,12 @@ pub(crate) struct UpArguments {
     /// The protocol.
     #[arg(long, env = "DOWNBEAT_PROTOCOL", default_value = "spec-paxos")]
     pub(crate) protocol: Protocol,
-    /// Replicas in the group: 1, 3, 5, … 15.
-    #[arg(long, env = "DOWNBEAT_REPLICAS", default_value_t = 3)]
-    pub(crate) replicas: usize,
+    /// How switches are wired: single,N or dual-root,N for N replicas.
+    #[arg(long, env = "DOWNBEAT_TOPOLOGY", default_value = "single")]
+    pub(crate) topology: TopologyArgument,
+    /// Replicas in the group: 1, 3, 5, … 15; as many as the topology says, else 3.
+    #[arg(long, env = "DOWNBEAT_REPLICAS")]
+    pub(crate) replicas: Option<usize>,
     /// Port of the RESP front door; 0 for any free one.
     #[arg(long, env = "DOWNBEAT_RESP_PORT", default_value_t = 6380)]
     pub(crate) resp_port: u16,

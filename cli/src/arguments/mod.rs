@@ -10,7 +10,7 @@ mod values;
 
 pub(crate) use deployments::{DemoArguments, KvArguments, KvQuestion, RunArguments, UpArguments};
 pub(crate) use programs::{P4Action, P4Arguments};
-pub(crate) use roles::{ReplicaAction, ReplicaArguments, RoleArguments};
+pub(crate) use roles::{ReplicaAction, ReplicaArguments, RoleArguments, SwitchArguments};
 pub(crate) use simulations::{ReplayArguments, SimArguments, SimFlags};
 pub(crate) use values::Switch;
 
@@ -66,7 +66,7 @@ pub(crate) enum Verb {
     #[command(
         before_help = "Examples:\n  downbeat switch --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat switch\n"
     )]
-    Switch(RoleArguments),
+    Switch(SwitchArguments),
     /// Run the controller of a deployment.
     #[command(
         before_help = "Examples:\n  downbeat controller --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat controller\n"

@@ -11,6 +11,17 @@ pub(crate) struct RoleArguments {
     pub(crate) deployment: PathBuf,
 }
 
+/// Arguments of `switch`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SwitchArguments {
+    /// The deployment's file, as `up` writes it.
+    #[arg(long, env = "DOWNBEAT_DEPLOYMENT")]
+    pub(crate) deployment: PathBuf,
+    /// Which switch: s1, which has the hosts, or one of its roots.
+    #[arg(long, env = "DOWNBEAT_SWITCH", default_value = "s1")]
+    pub(crate) switch: String,
+}
+
 /// Arguments of `replica`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReplicaArguments {

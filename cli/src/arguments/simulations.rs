@@ -1,6 +1,6 @@
 //! Arguments of the verbs that simulate.
 
-use super::values::{FaultsArgument, OnlyFaults, Protocol, Switch, VirtualTime};
+use super::values::{FaultsArgument, OnlyFaults, Protocol, Switch, TopologyArgument, VirtualTime};
 use clap::Args;
 use link::faults::Probability;
 
@@ -10,6 +10,9 @@ pub(crate) struct SimFlags {
     /// The protocol.
     #[arg(long, env = "DOWNBEAT_PROTOCOL", default_value = "spec-paxos")]
     pub(crate) protocol: Protocol,
+    /// How switches are wired: single or dual-root, with N replicas as in dual-root,3.
+    #[arg(long, env = "DOWNBEAT_TOPOLOGY", default_value = "single")]
+    pub(crate) topology: TopologyArgument,
     /// Replicas in the group; several sizes take turns by seed. 3,5,7 unless given.
     #[arg(long, env = "DOWNBEAT_REPLICAS", value_delimiter = ',')]
     pub(crate) replicas: Vec<usize>,

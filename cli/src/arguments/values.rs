@@ -1,6 +1,6 @@
 //! Values of flags that have a form of their own: names to choose from, times, lists.
 
-use bmv2_testbed::{Fabric, ProtocolName};
+use bmv2_testbed::{Fabric, ProtocolName, Shape};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use sim::profile::Profile;
@@ -72,6 +72,42 @@ impl FromStr for VirtualTime {
     }
 }
 
+/// How switches are wired, and how many replicas there are: `single,3` or `dual-root,3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TopologyArgument {
+    pub(crate) shape: Shape,
+    /// Without a number, as many as `--replicas` says.
+    pub(crate) replicas: Option<usize>,
+}
+
+impl FromStr for TopologyArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, count) = match text.split_once(',') {
+            Some((name, count)) => (name, Some(count.strip_prefix("k=").unwrap_or(count))),
+            None => (text, None),
+        };
+        let shapes = [Shape::Single, Shape::DualRoot];
+        let shape = shapes.into_iter().find(|shape| shape.name() == name);
+        let shape = shape.ok_or_else(|| {
+            format!(
+                "{name:?} is no topology of a deployment; valid are single,N (one switch) and \
+                 dual-root,N (a leaf and two roots) for N replicas, whose front door comes besides"
+            )
+        })?;
+        let number = |count: &str| {
+            let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+            let number = is_number.then(|| count.parse().ok()).flatten();
+            number.ok_or_else(|| format!("{count:?} is no number of replicas; valid is such as 3"))
+        };
+        Ok(Self {
+            shape,
+            replicas: count.map(number).transpose()?,
+        })
+    }
+}
+
 /// Numbers of faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OnlyFaults(pub(crate) Vec<usize>);
@@ -128,5 +164,23 @@ impl ValueEnum for FabricArgument {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.0.name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topology_has_a_shape_and_perhaps_a_size() {
+        let parse = |text: &str| text.parse::<TopologyArgument>();
+        let expected = |shape, replicas| Ok(TopologyArgument { shape, replicas });
+        assert_eq!(parse("dual-root,5"), expected(Shape::DualRoot, Some(5)));
+        assert_eq!(parse("dual-root"), expected(Shape::DualRoot, None));
+        assert_eq!(parse("single,k=3"), expected(Shape::Single, Some(3)));
+        let refused = parse("linear,4").unwrap_err();
+        assert!(refused.contains("dual-root,N"), "{refused}");
+        let refused = parse("single,+3").unwrap_err();
+        assert!(refused.contains("\"+3\" is no number"), "{refused}");
     }
 }

@@ -11,7 +11,7 @@ use crate::output::Output;
 use bench::run_directory::RunDirectory;
 use bmv2_testbed::deployment::{Harm, Options};
 use bmv2_testbed::embedded::Embedded;
-use bmv2_testbed::{Deployment, Fabric, ProtocolName};
+use bmv2_testbed::{Deployment, Fabric, ProtocolName, Shape};
 use clients::{Ran, run_clients};
 use link::faults::FaultPlan;
 use replica::driver::Report;
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &DemoArguments, output: Output) -> Result<(), Failu
     let deployment = Deployment::plan(&Options {
         fabric: Fabric::Embedded,
         protocol: arguments.protocol.0,
+        topology: Shape::Single,
         replicas: arguments.replicas,
         mtu: 1_428,
         round_shift: 8,

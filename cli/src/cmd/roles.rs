@@ -1,7 +1,7 @@
 //! `switch`, `controller`, `replica`, `front`: one role of a deployment in this process, until it
 //! is told to stop by SIGINT or SIGTERM.
 
-use crate::arguments::{ReplicaAction, ReplicaArguments, RoleArguments};
+use crate::arguments::{ReplicaAction, ReplicaArguments, RoleArguments, SwitchArguments};
 use crate::failure::Failure;
 use crate::output::Output;
 use bmv2_testbed::Deployment;
@@ -12,8 +12,10 @@ use replica::driver::{Identity, StateError, StateFile};
 use serde_json::json;
 use std::path::Path;
 
-pub(crate) fn switch(arguments: &RoleArguments) -> Result<(), Failure> {
-    until_stopped(&arguments.deployment, roles::run_switch)
+pub(crate) fn switch(arguments: &SwitchArguments) -> Result<(), Failure> {
+    until_stopped(&arguments.deployment, |deployment, stop| {
+        roles::run_switch(deployment, &arguments.switch, stop)
+    })
 }
 
 pub(crate) fn controller(arguments: &RoleArguments) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use sim::mutant::Mutant;
 use sim::mutants::{BOUND, hunt};
 use sim::report;
 use sim::schedule::Noise;
-use sim::settings::{Costs, ProtocolName, STEADY_REORDER_NS, Settings};
+use sim::settings::{Costs, ProtocolName, STEADY_REORDER_NS, Settings, Shape};
 use sim::shrink::shrink;
 use sim::sweep::{Total, sweep};
 use sim::world::{Blueprint, Ending, Outcome, World, can_restart};
@@ -52,11 +52,11 @@ pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
     let default = Settings::default();
     let settings = Settings {
         protocol: protocol(flags),
-        replicas: if flags.replicas.is_empty() {
-            default.replicas
-        } else {
-            flags.replicas.clone()
+        topology: match flags.topology.shape {
+            bmv2_testbed::Shape::Single => Shape::Single,
+            bmv2_testbed::Shape::DualRoot => Shape::DualRoot,
         },
+        replicas: replicas(flags)?.unwrap_or(default.replicas),
         clients: flags.clients,
         operations: flags.operations,
         keys: flags.keys,
@@ -85,6 +85,21 @@ pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
     };
     settings.check()?;
     Ok(settings)
+}
+
+/// Group sizes, which may stand in the topology, on their own, or in both if it is the same.
+fn replicas(flags: &SimFlags) -> Result<Option<Vec<usize>>, Failure> {
+    let listed = (!flags.replicas.is_empty()).then(|| flags.replicas.clone());
+    match (flags.topology.replicas, listed) {
+        (Some(one), Some(listed)) if listed != [one] => {
+            let shape = flags.topology.shape.name();
+            Err(Failure::Usage(format!(
+                "--topology={shape},{one} has {one} replicas, --replicas={listed:?} says \
+                 otherwise; leave one of them out"
+            )))
+        }
+        (one, listed) => Ok(listed.or(one.map(|one| vec![one]))),
+    }
 }
 
 fn protocol(flags: &SimFlags) -> ProtocolName {
@@ -250,6 +265,7 @@ fn summary_object(settings: &Settings, first: u64, total: &Total, replay: Option
     json!({
         "event": "summary",
         "protocol": settings.protocol.name(),
+        "topology": settings.topology.name(),
         "faults_profile": settings.profile.name(),
         "seed": first,
         "seeds": total.seeds,

@@ -3,10 +3,11 @@
 use crate::arguments::RunArguments;
 use crate::failure::Failure;
 use crate::output::{Output, table};
-use bmv2_testbed::deployment::{self, Deployment, ProtocolName};
+use bmv2_testbed::deployment::{self, Deployment, ProtocolName, Shape};
 use bmv2_testbed::{processes, status};
 use serde_json::{Map, Value, json};
-use std::time::Duration;
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A member is called silent after this time: several times the heartbeat of an idle group.
 const SILENT: Duration = Duration::from_millis(200);
@@ -30,21 +31,58 @@ pub(crate) fn run(arguments: &RunArguments, output: Output) -> Result<(), Failur
         }
         roles.insert(name, said);
     }
+    // bmv2 has no control socket: what is known of it is its process.
+    for process in &started {
+        if process.name != "embedded" && !roles.contains_key(&process.name) {
+            let running = process.is_running();
+            let state = if running { "running" } else { "ended" };
+            let said = json!({ "state": state, "pid": process.pid, "running": running });
+            roles.insert(process.name.clone(), said);
+        }
+    }
     let columns = columns(deployment.protocol);
     let head = std::iter::once(columns.iter().map(|column| (*column).to_owned()).collect());
     let rows: Vec<Vec<String>> = head
         .chain(roles.iter().map(|(name, said)| row(&columns, name, said)))
         .collect();
     output.line(table(&rows).trim_end());
+    if deployment.topology != Shape::Single
+        && let Some(text) = root(&roles["controller"], SystemTime::now())
+    {
+        output.line(&text);
+    }
     output.object(json!({
         "deployment": deployment.name,
         "fabric": deployment.fabric.name(),
+        "topology": deployment.topology.name(),
         "protocol": deployment.protocol.name(),
         "resp": deployment.resp.to_string(),
         "folder": deployment.folder.display().to_string(),
         "roles": roles,
     }));
     Ok(())
+}
+
+/// Which switch stamps, since when, and how it came to be.
+fn root(said: &Value, now: SystemTime) -> Option<String> {
+    let since = Duration::from_micros(said["root_since_unix_us"].as_u64()?);
+    let held = now.duration_since(UNIX_EPOCH + since).unwrap_or_default();
+    let mut text = format!(
+        "root: {}, term {}, for {:.1} s",
+        said["root"].as_str()?,
+        said["term"],
+        held.as_secs_f64()
+    );
+    let changes = said["root_changes"].as_u64()?;
+    if changes > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "; {changes} changes");
+    }
+    if let Some(us) = said["root_changed_in_us"].as_u64() {
+        let ms = Duration::from_micros(us).as_secs_f64() * 1e3;
+        let _ = write!(text, ", the last one {ms:.1} ms after the loss was noticed");
+    }
+    Some(text)
 }
 
 /// The fields that people see, by their names in what a role says; the first is its own name.
@@ -107,6 +145,22 @@ mod tests {
             "silent_us": [0, 1_250_000, 0, 300_000, 0],
         });
         assert_eq!(silent(&some), "r1 1.2 s, r4 0.3 s");
+    }
+
+    #[test]
+    fn a_root_that_changed_is_told_with_the_time_it_took() {
+        let said = json!({
+            "root": "s3",
+            "term": 7,
+            "root_since_unix_us": 5_000_000,
+            "root_changes": 2,
+            "root_changed_in_us": 2_700,
+        });
+        let now = UNIX_EPOCH + Duration::from_secs(17);
+        let expected = "root: s3, term 7, for 12.0 s; 2 changes, the last one 2.7 ms after the \
+                        loss was noticed";
+        assert_eq!(root(&said, now).as_deref(), Some(expected));
+        assert_eq!(root(&json!({ "state": "unreachable" }), now), None);
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub(crate) fn run(arguments: &UpArguments, output: Output) -> Result<(), Failure
     let deployment = Deployment::plan(&Options {
         fabric,
         protocol: arguments.protocol.0,
-        replicas: arguments.replicas,
+        topology: arguments.topology.shape,
+        replicas: replicas(arguments)?,
         mtu: arguments.mtu + HEADERS,
         round_shift: arguments
             .round_shift
@@ -75,12 +76,27 @@ pub(crate) fn run(arguments: &UpArguments, output: Output) -> Result<(), Failure
     watch(running, &stop, output)
 }
 
+/// The number of replicas may stand in the topology, on its own, or in both if it is the same.
+fn replicas(arguments: &UpArguments) -> Result<usize, Failure> {
+    match (arguments.topology.replicas, arguments.replicas) {
+        (Some(one), Some(other)) if one != other => {
+            let shape = arguments.topology.shape.name();
+            Err(Failure::Usage(format!(
+                "--topology={shape},{one} has {one} replicas, --replicas={other} says otherwise; \
+                 leave one of them out"
+            )))
+        }
+        (one, other) => Ok(one.or(other).unwrap_or(3)),
+    }
+}
+
 fn tell(deployment: &Deployment, output: Output) {
     let resp = deployment.resp;
     output.line(&format!(
-        "{} on {} with {} replicas",
+        "{} on {}, {}, with {} replicas",
         deployment.protocol.name(),
         deployment.fabric.name(),
+        deployment.topology.name(),
         deployment.replicas
     ));
     for door in deployment.doors() {
@@ -91,6 +107,7 @@ fn tell(deployment: &Deployment, output: Output) {
     output.object(json!({
         "deployment": deployment.name,
         "fabric": deployment.fabric.name(),
+        "topology": deployment.topology.name(),
         "protocol": deployment.protocol.name(),
         "replicas": deployment.replicas,
         "resp": resp.to_string(),

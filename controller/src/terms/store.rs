@@ -76,6 +76,12 @@ impl TermStore {
             .unwrap_or_default())
     }
 
+    /// The root for which each group's newest term was taken.
+    pub fn roots(&self) -> Result<BTreeMap<GroupId, String>, TermError> {
+        let _lock = self.lock()?;
+        Ok(self.load()?.map(|state| state.roots()).unwrap_or_default())
+    }
+
     fn lock(&self) -> Result<File, TermError> {
         let path = self.beside(".lock");
         if let Some(folder) = folder_of(&path) {

@@ -67,8 +67,11 @@ fn single_has_the_addresses_of_its_documentation() {
 fn a_wrong_spec_is_refused_with_what_is_valid() {
     for (wrong, part) in [
         ("singel,3", "did you mean \"single\"?"),
-        ("tree,depth=2", "valid is single,N, or a TOML file"),
-        ("", "valid is single,N, or a TOML file"),
+        (
+            "tree,depth=2",
+            "valid is single,N, dual-root,N, or a TOML file",
+        ),
+        ("", "valid is single,N, dual-root,N, or a TOML file"),
         ("single,0", "valid is single,1 to single,250"),
         ("single,251", "valid is single,1 to single,250"),
         ("single,+3", "\"+3\" is no number of hosts"),
@@ -332,5 +335,68 @@ proptest! {
             topology.validate().expect("what was read is valid");
             prop_assert!((1..=usize::from(MAX_SINGLE_HOSTS)).contains(&topology.hosts.len()));
         }
+    }
+}
+
+#[test]
+fn dual_root_has_a_leaf_and_two_roots_and_goes_through_toml() {
+    let mut topology = Topology::from_spec("dual-root,3").expect("three hosts");
+    topology
+        .add_group(Group::of_hosts(1, ["h1", "h2", "h3"]))
+        .expect("a group");
+    let links: Vec<String> = topology
+        .links
+        .iter()
+        .map(|link| format!("{} {}", link.leaf, link.root))
+        .collect();
+    assert_eq!(links, ["s1:4 s2:1", "s1:5 s3:1"]);
+    let roots = topology.roots_of(&topology.groups[0]);
+    let mut names: Vec<&str> = roots.iter().map(|root| root.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["s2", "s3"]);
+    assert_eq!(topology.groups[0].mac().to_string(), "01:00:5e:4d:00:01");
+    let text = topology.to_toml().expect("text");
+    assert_eq!(Topology::from_toml(&text).expect("own text"), topology);
+}
+
+#[test]
+fn links_that_nobody_plans_are_refused_with_the_reason() {
+    let wrong = |change: &dyn Fn(&mut Topology)| {
+        let mut topology = Topology::dual_root(3).expect("three hosts");
+        change(&mut topology);
+        topology.validate().expect_err("wrong").to_string()
+    };
+    let port = |text: &str| text.parse().expect("a port");
+    for (change, part) in [
+        (
+            &(|it: &mut Topology| it.links[0].root = port("s9:1")) as &dyn Fn(&mut Topology),
+            "there is no switch \"s9\"",
+        ),
+        (
+            &|it: &mut Topology| it.links[0].leaf = port("s1:1"),
+            "port s1:1 belongs to host h1 already",
+        ),
+        (
+            &|it: &mut Topology| it.links[1].root = port("s2:2"),
+            "belongs to link s1:4 to s2:1 already",
+        ),
+        (
+            &|it: &mut Topology| it.links[1].leaf = port("s2:2"),
+            "its lower end is at another switch",
+        ),
+        (
+            &|it: &mut Topology| it.links[1].root = port("s1:9"),
+            "there are hosts at its upper end",
+        ),
+    ] {
+        let error = wrong(change);
+        assert!(error.contains(part), "{error}");
+    }
+    for (wrong, part) in [
+        ("dual-root,0", "valid is dual-root,1 to dual-root,250"),
+        ("dualroot,3", "did you mean \"dual-root\"?"),
+    ] {
+        let error = Topology::from_spec(wrong).expect_err(wrong).to_string();
+        assert!(error.contains(part), "{wrong}: {error}");
     }
 }

@@ -32,7 +32,8 @@ pub(super) fn validate(topology: &Topology) -> Result<(), TopologyError> {
         MAX_GROUPS,
     )?;
     validate_switches(&topology.switches)?;
-    validate_hosts(topology)?;
+    let ports = validate_hosts(topology)?;
+    validate_links(topology, ports)?;
     validate_groups(topology)
 }
 
@@ -58,7 +59,8 @@ fn validate_switches(switches: &[Switch]) -> Result<(), TopologyError> {
     Ok(())
 }
 
-fn validate_hosts(topology: &Topology) -> Result<(), TopologyError> {
+/// Returns whose each port is.
+fn validate_hosts(topology: &Topology) -> Result<Owners, TopologyError> {
     let switch_names: Vec<&str> = topology
         .switches
         .iter()
@@ -93,6 +95,47 @@ fn validate_hosts(topology: &Topology) -> Result<(), TopologyError> {
             usize::from(MAX_PORT),
         )?;
         ports.add(host.port.to_string(), place)?;
+    }
+    Ok(ports)
+}
+
+/// Links make one leaf, which has all hosts, and its roots. More would need routes between leaves,
+/// which nobody plans yet.
+fn validate_links(topology: &Topology, mut ports: Owners) -> Result<(), TopologyError> {
+    let names: Vec<&str> = topology
+        .switches
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
+    let mut roots = Owners::new("link to root");
+    for link in &topology.links {
+        let place = || format!("link {} to {}", link.leaf, link.root);
+        let wrong = |why| {
+            Err(TopologyError::LinkShape {
+                leaf: link.leaf.to_string(),
+                root: link.root.to_string(),
+                why,
+            })
+        };
+        for end in [&link.leaf, &link.root] {
+            if !names.contains(&end.switch.as_str()) {
+                return Err(unknown(place, "switch", &end.switch, &names));
+            }
+            let most = usize::from(MAX_PORT);
+            range(place, "port", usize::from(end.port), 1, most)?;
+            ports.add(end.to_string(), place)?;
+        }
+        let has_hosts = |switch: &str| topology.hosts.iter().any(|it| it.port.switch == switch);
+        if has_hosts(&link.root.switch) {
+            return wrong("there are hosts at its upper end");
+        }
+        if link.leaf.switch != topology.links[0].leaf.switch {
+            return wrong("its lower end is at another switch than that of the first link");
+        }
+        if link.root.switch == link.leaf.switch {
+            return wrong("both ends are at one switch");
+        }
+        roots.add(link.root.switch.clone(), place)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! A stamp names one packet: (epoch, sequence) is unique and grows by one within an epoch, epochs
-//! only grow, and no replica sees one stamp on two different packets.
+//! A stamp names one packet: (epoch, sequence) is unique and grows by one within an epoch, each
+//! epoch that begins is greater than all before (an older one may go on for a while at a root that
+//! the group has left), and no replica sees one stamp on two different packets.
 
 use super::{Invariant, Sight, Stamped};
 use std::collections::BTreeMap;
@@ -8,25 +9,26 @@ use wire::{EpochNumber, SequenceNumber};
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct StampsNeverReused {
-    newest: Option<(EpochNumber, SequenceNumber)>,
+    /// By epoch: the last number.
+    newest: BTreeMap<EpochNumber, SequenceNumber>,
     contents: BTreeMap<(EpochNumber, SequenceNumber), Box<[u8]>>,
 }
 
 impl StampsNeverReused {
     fn on_stamped(&mut self, stamped: &Stamped<'_>) -> Result<(), String> {
         let (epoch, sequence) = (stamped.epoch, stamped.sequence);
-        let follows = match self.newest {
-            Some((old, last)) if old == epoch => sequence == last.next(),
-            Some((old, _)) => epoch > old && sequence == SequenceNumber(1),
-            None => sequence == SequenceNumber(1),
+        let greatest = self.newest.keys().next_back();
+        let follows = match self.newest.get(&epoch) {
+            Some(last) => sequence == last.next(),
+            None => greatest.is_none_or(|old| epoch > *old) && sequence == SequenceNumber(1),
         };
         if !follows {
             return Err(format!(
                 "the root stamped epoch {epoch} sequence {sequence} after {:?}",
-                self.newest
+                self.newest.iter().next_back()
             ));
         }
-        self.newest = Some((epoch, sequence));
+        self.newest.insert(epoch, sequence);
         self.contents
             .insert((epoch, sequence), stamped.message.into());
         Ok(())

@@ -134,6 +134,8 @@ impl Maker {
         };
         let (from, until) = match kind {
             Kind::SteadyLoss | Kind::SteadyReordering | Kind::Clock => (0, self.span),
+            // While clients are busy, also those that never pause.
+            Kind::RootDies => (self.draw.between(self.span / 4, self.span / 2), self.span),
             // Long enough to be noticed by some timers and not by others.
             _ => {
                 let from = self.begin();
@@ -230,6 +232,7 @@ impl Maker {
                 lie: self.lie(),
                 noticed: self.draw.below(2) == 0,
             },
+            Kind::RootDies => Fault::RootDies,
             Kind::ControllerRestart => Fault::ControllerRestart,
         })
     }

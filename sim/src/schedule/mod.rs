@@ -211,6 +211,8 @@ pub enum Fault {
         /// Whether somebody does something about it.
         noticed: bool,
     },
+    /// The root ends for good, if there is another one.
+    RootDies,
     /// The controller ends, and starts again at the item's end with the terms it has on disk.
     ControllerRestart,
 }
@@ -306,6 +308,7 @@ impl fmt::Display for Fault {
                 let end = if noticed { ", then it reboots" } else { "" };
                 write!(f, "root lies: {lie}{end}")
             }
+            Self::RootDies => write!(f, "root dies for good"),
             Self::ControllerRestart => write!(f, "controller restarts"),
         }
     }

@@ -1,20 +1,23 @@
-//! The controller in virtual time: its own logic (`controller::installation`, plan, terms) asked
+//! The controller in virtual time: its own logic (`controller::installation`, plan, placement,
+//! terms) asked
 //! and answered over a session with the switch's server as a value.
 //!
 //! Every request takes its time, so that a reboot, or the controller's own end, can fall between
 //! any two of them. What it has on disk, the terms, survives it.
 
 use super::queue::{Event, Queue};
-use super::root::{Blueprint, DEVICE_ID, Root};
+use super::root::{Blueprint, DEVICE_ID, GROUP, Root};
 use crate::event_log::{EventLog, Who};
 use crate::mutant::FabricMutant;
 use crate::settings::MS;
-use controller::EventKind;
+use controller::controller::Probe;
 use controller::installation::{Answer, Ask, Installation, Next};
+use controller::placement::{Failover, Move, News, Placement};
 use controller::plan::Plan;
 use controller::rule::Rule;
 use controller::tables::rule_of_multicast;
 use controller::terms::TermState;
+use controller::{EventKind, Topology};
 use p4runtime::v1::entity::Entity as Kind;
 use p4runtime::v1::get_forwarding_pipeline_config_request::ResponseType;
 use p4runtime::v1::packet_replication_engine_entry::Type as Replication;
@@ -28,6 +31,8 @@ use wire::Tick;
 const REQUEST_NS: u64 = 200_000;
 /// Loading the program.
 const LOAD_NS: u64 = 3 * MS;
+/// Taking a term, which is on disk before it is used.
+const TERM_NS: u64 = 2 * MS;
 /// Until a lost session is noticed.
 const NOTICE_NS: u64 = MS;
 /// The first pause after a failure; it doubles up to the longest. As `controller::Pauses`.
@@ -36,67 +41,112 @@ const LONGEST_PAUSE_NS: u64 = 1_000 * MS;
 /// When the run begins, in Unix microseconds: 2026-01-01.
 const BEGIN_UNIX_US: u64 = 1_767_225_600_000_000;
 
-/// What it is doing.
+/// Until a switch that says nothing any more is given up, at the longest: as the controller does it.
+pub(super) fn silence_ns() -> u64 {
+    let Probe { every, patience } = Probe::default();
+    u64::try_from((every + patience).as_nanos()).expect("less than a second")
+}
+
+/// What it is doing with a switch.
 #[derive(Debug)]
 enum Doing {
     /// Nothing: it is not running.
     Ended,
+    /// Its session has ended, which it notices next; then it tries to connect.
+    Noticing,
     /// Waiting until it tries to connect.
     Pausing,
-    /// Asking.
-    Working(Installation, Ask),
-    /// All is well.
-    Watching,
+    /// Asking, for this plan.
+    Working(Installation, Ask, Plan),
+    /// All is well: the switch has these rules.
+    Watching(BTreeSet<Rule>),
 }
 
-/// The controller.
+/// A switch as the controller sees it.
 #[derive(Debug)]
-pub(super) struct Control {
+struct Managed {
     plan: Plan,
-    terms: TermState,
     doing: Doing,
     /// Sessions so far: stream number and election id.
     sessions: u64,
     pause_ns: u64,
     /// Of events: older ones mean nothing any more.
     generation: u64,
+}
+
+/// The controller.
+#[derive(Debug)]
+pub(super) struct Control {
+    topology: Topology,
+    failover: Failover,
+    terms: TermState,
+    managed: Vec<Managed>,
     /// Items that keep it from running.
     ended_by: Vec<usize>,
     mutant: Option<FabricMutant>,
 }
 
 impl Control {
-    pub(super) fn new(plan: Plan, mutant: Option<FabricMutant>) -> Self {
-        Self {
-            plan,
-            terms: TermState::new(0, BEGIN_UNIX_US).expect("2026 is after 2025"),
+    pub(super) fn new(topology: &Topology, mutant: Option<FabricMutant>) -> Self {
+        let placement = Placement::preferred(topology);
+        let managed = topology.switches.iter().map(|switch| Managed {
+            plan: plan(topology, &switch.name, &placement),
             doing: Doing::Ended,
             sessions: 0,
             pause_ns: FIRST_PAUSE_NS,
             generation: 0,
+        });
+        Self {
+            managed: managed.collect(),
+            topology: topology.clone(),
+            failover: Failover::new(topology, placement),
+            terms: TermState::new(0, BEGIN_UNIX_US).expect("2026 is after 2025"),
             ended_by: Vec::new(),
             mutant,
         }
     }
 
-    /// Whether the switch was as it should be when it was last looked at.
+    /// Whether all switches were as they should be when they were last looked at.
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.doing, Doing::Watching)
+        let watches = |managed: &Managed| matches!(managed.doing, Doing::Watching(_));
+        self.managed.iter().all(watches)
     }
 
-    /// The process starts.
+    /// The switch to which packets of the group go.
+    pub(super) fn root(&self) -> usize {
+        let seat = self.failover.placement().seat(GROUP);
+        let root = &seat.expect("there is one group").routed_to;
+        self.index_of(root)
+    }
+
+    fn index_of(&self, switch: &str) -> usize {
+        let is_it = |managed: &Managed| managed.plan.switch() == switch;
+        let found = self.managed.iter().position(is_it);
+        found.expect("a switch of the topology")
+    }
+
+    /// The process starts. Of what it knew, the terms are left, and with them where the group is.
     pub(super) fn start(&mut self, now: Tick, queue: &mut Queue) {
-        self.pause_ns = FIRST_PAUSE_NS;
-        self.doing = Doing::Pausing;
-        self.go_on(now, REQUEST_NS, queue);
+        let placement = Placement::recorded(&self.topology, &self.terms.roots());
+        self.failover = Failover::new(&self.topology, placement);
+        for switch in 0..self.managed.len() {
+            let managed = &mut self.managed[switch];
+            let placement = self.failover.placement();
+            managed.plan = plan(&self.topology, managed.plan.switch(), placement);
+            managed.pause_ns = FIRST_PAUSE_NS;
+            managed.doing = Doing::Pausing;
+            self.go_on(now, switch, REQUEST_NS, queue);
+        }
     }
 
     /// The process ends because of a fault.
-    pub(super) fn end(&mut self, item: usize, root: &mut Root) {
+    pub(super) fn end(&mut self, item: usize, switches: &mut [Root]) {
         self.ended_by.push(item);
-        self.generation += 1;
-        self.doing = Doing::Ended;
-        root.core.close(StreamId(self.sessions));
+        for (managed, switch) in self.managed.iter_mut().zip(switches) {
+            managed.generation += 1;
+            managed.doing = Doing::Ended;
+            switch.core.close(StreamId(managed.sessions));
+        }
     }
 
     /// A fault that kept it from running is over.
@@ -108,112 +158,218 @@ impl Control {
         }
     }
 
-    /// The switch lost its state, and with it the session.
-    pub(super) fn on_session_lost(&mut self, now: Tick, queue: &mut Queue) {
-        if !matches!(self.doing, Doing::Ended) {
-            self.pause_ns = FIRST_PAUSE_NS;
-            self.doing = Doing::Pausing;
-            self.go_on(now, NOTICE_NS, queue);
+    /// A switch lost its state, or says nothing, and with it the session is lost.
+    pub(super) fn on_session_lost(&mut self, now: Tick, switch: usize, queue: &mut Queue) {
+        let managed = &mut self.managed[switch];
+        if matches!(managed.doing, Doing::Ended) {
+            return;
         }
+        managed.pause_ns = FIRST_PAUSE_NS;
+        managed.doing = Doing::Noticing;
+        self.go_on(now, switch, NOTICE_NS, queue);
     }
 
-    fn go_on(&mut self, now: Tick, after_ns: u64, queue: &mut Queue) {
-        self.generation += 1;
-        let generation = self.generation;
-        queue.push(Tick(now.0 + after_ns), Event::Control { generation });
+    fn go_on(&mut self, now: Tick, switch: usize, after_ns: u64, queue: &mut Queue) {
+        let managed = &mut self.managed[switch];
+        managed.generation += 1;
+        let generation = managed.generation;
+        queue.push(
+            Tick(now.0 + after_ns),
+            Event::Control { switch, generation },
+        );
     }
 
-    /// Takes one step.
+    /// Takes one step with a switch.
     pub(super) fn on_event(
         &mut self,
         now: Tick,
-        generation: u64,
+        (switch, generation): (usize, u64),
         root: &mut Root,
         blueprint: &Blueprint,
         queue: &mut Queue,
         log: &mut EventLog,
     ) {
-        if generation != self.generation {
+        let managed = &mut self.managed[switch];
+        if generation != managed.generation {
             return;
         }
-        match std::mem::replace(&mut self.doing, Doing::Pausing) {
-            Doing::Ended => self.doing = Doing::Ended,
-            Doing::Watching => self.doing = Doing::Watching,
-            Doing::Pausing => match self.connect(root) {
-                Ok(()) => {
-                    let (installation, ask) = Installation::begin();
-                    self.doing = Doing::Working(installation, ask);
-                    self.go_on(now, REQUEST_NS, queue);
-                }
-                Err(reason) => self.try_later(now, &reason, queue, log),
-            },
-            Doing::Working(mut installation, ask) => {
-                let answer = match self.carry_out(now, &ask, root, blueprint) {
+        match std::mem::replace(&mut managed.doing, Doing::Pausing) {
+            Doing::Ended => managed.doing = Doing::Ended,
+            Doing::Watching(rules) => self.follow(now, switch, rules, queue, log),
+            Doing::Noticing => {
+                self.on_news(now, switch, &News::Lost, queue, log);
+                self.try_connect(now, switch, root, queue, log);
+            }
+            Doing::Pausing => self.try_connect(now, switch, root, queue, log),
+            Doing::Working(mut installation, ask, plan) => {
+                let answer = match self.carry_out(now, switch, &ask, root, blueprint) {
                     Ok(answer) => answer,
-                    Err(reason) => return self.try_later(now, &reason, queue, log),
+                    Err(reason) => return self.try_later(now, switch, &reason, queue, log),
                 };
                 let mut tell = |kind: EventKind| tell(now, &kind, log);
-                match installation.answer(&self.plan, answer, &mut tell) {
-                    Next::Ask(next) => {
-                        let after = if next == Ask::Load {
-                            LOAD_NS
-                        } else {
-                            REQUEST_NS
-                        };
-                        self.doing = Doing::Working(installation, next);
-                        self.go_on(now, after, queue);
-                    }
-                    Next::Done(Ok(settled)) => {
-                        let installed = settled.installed;
-                        tell(EventKind::Verified {
-                            groups: settled.groups,
-                            installed,
-                        });
-                        self.pause_ns = FIRST_PAUSE_NS;
-                        self.doing = Doing::Watching;
-                    }
-                    Next::Done(Err(differences)) => {
-                        let reason = format!("{} rules differ", differences.len());
-                        self.try_later(now, &reason, queue, log);
-                    }
+                let next = installation.answer(&plan, answer, &mut tell);
+                self.take(now, switch, (installation, next, plan), queue, log);
+            }
+        }
+    }
+
+    fn try_connect(
+        &mut self,
+        now: Tick,
+        switch: usize,
+        root: &mut Root,
+        queue: &mut Queue,
+        log: &mut EventLog,
+    ) {
+        if let Err(reason) = self.connect(switch, root) {
+            return self.try_later(now, switch, &reason, queue, log);
+        }
+        let (installation, ask) = Installation::begin();
+        let managed = &mut self.managed[switch];
+        managed.doing = Doing::Working(installation, ask, managed.plan.clone());
+        self.go_on(now, switch, REQUEST_NS, queue);
+    }
+
+    /// Takes in what an installation says next.
+    fn take(
+        &mut self,
+        now: Tick,
+        switch: usize,
+        (installation, next, plan): (Installation, Next, Plan),
+        queue: &mut Queue,
+        log: &mut EventLog,
+    ) {
+        match next {
+            Next::Ask(next) => {
+                if next == Ask::ReadBack {
+                    let groups = installation.groups().iter().map(|it| it.group).collect();
+                    self.on_news(now, switch, &News::Written(groups), queue, log);
+                }
+                let after = match next {
+                    Ask::Load => LOAD_NS,
+                    Ask::Term { .. } => TERM_NS,
+                    _ => REQUEST_NS,
+                };
+                self.managed[switch].doing = Doing::Working(installation, next, plan);
+                self.go_on(now, switch, after, queue);
+            }
+            Next::Done(Ok(settled)) => {
+                let groups = settled.groups.iter().map(|it| it.group).collect();
+                let installed = settled.installed;
+                let kind = EventKind::Verified {
+                    groups: settled.groups,
+                    installed,
+                };
+                tell(now, &kind, log);
+                let managed = &mut self.managed[switch];
+                managed.pause_ns = FIRST_PAUSE_NS;
+                managed.doing = Doing::Watching(installation.rules().clone());
+                if managed.plan != plan {
+                    self.go_on(now, switch, 0, queue);
+                }
+                self.on_news(now, switch, &News::Ready(groups), queue, log);
+            }
+            Next::Done(Err(differences)) => {
+                let reason = format!("{} rules differ", differences.len());
+                self.try_later(now, switch, &reason, queue, log);
+            }
+        }
+    }
+
+    /// A plan that has changed, on a switch that has `rules`.
+    fn follow(
+        &mut self,
+        now: Tick,
+        switch: usize,
+        rules: BTreeSet<Rule>,
+        queue: &mut Queue,
+        log: &mut EventLog,
+    ) {
+        let plan = self.managed[switch].plan.clone();
+        let mut tell = |kind: EventKind| tell(now, &kind, log);
+        let (installation, next) = Installation::change(&plan, rules, &mut tell);
+        self.take(now, switch, (installation, next, plan), queue, log);
+    }
+
+    /// News of a switch may move groups, and that changes plans.
+    fn on_news(
+        &mut self,
+        now: Tick,
+        switch: usize,
+        news: &News,
+        queue: &mut Queue,
+        log: &mut EventLog,
+    ) {
+        let name = self.managed[switch].plan.switch().to_owned();
+        let moves = self.failover.on_news(&name, news);
+        if moves.is_empty() {
+            return;
+        }
+        for Move { from, to, done, .. } in moves {
+            let what = if done { "is at" } else { "goes to" };
+            log.note(
+                now,
+                Who::Controller,
+                "move",
+                format_args!("the group {what} {to}, from {from}"),
+            );
+        }
+        for switch in 0..self.managed.len() {
+            let managed = &mut self.managed[switch];
+            let placement = self.failover.placement();
+            let new = plan(&self.topology, managed.plan.switch(), placement);
+            if managed.plan != new {
+                managed.plan = new;
+                // Who is busy with it looks at the plan when that is done.
+                if matches!(managed.doing, Doing::Watching(_)) {
+                    self.go_on(now, switch, 0, queue);
                 }
             }
         }
     }
 
-    fn try_later(&mut self, now: Tick, reason: &str, queue: &mut Queue, log: &mut EventLog) {
-        let pause_ns = self.pause_ns;
+    fn try_later(
+        &mut self,
+        now: Tick,
+        switch: usize,
+        reason: &str,
+        queue: &mut Queue,
+        log: &mut EventLog,
+    ) {
+        let managed = &mut self.managed[switch];
+        let pause_ns = managed.pause_ns;
         log.note(
             now,
             Who::Controller,
             "install",
             format_args!("tries again in {} ms: {reason}", pause_ns / MS),
         );
-        self.doing = Doing::Pausing;
-        self.go_on(now, pause_ns, queue);
-        self.pause_ns = (pause_ns * 2).min(LONGEST_PAUSE_NS);
+        managed.doing = Doing::Pausing;
+        managed.pause_ns = (pause_ns * 2).min(LONGEST_PAUSE_NS);
+        self.go_on(now, switch, pause_ns, queue);
+        self.on_news(now, switch, &News::Lost, queue, log);
     }
 
-    fn election_id(&self) -> v1::Uint128 {
-        ElectionId(self.sessions.into()).into()
+    fn election_id(&self, switch: usize) -> v1::Uint128 {
+        ElectionId(self.managed[switch].sessions.into()).into()
     }
 
     /// Opens a session and asks for the lead.
-    fn connect(&mut self, root: &mut Root) -> Result<(), String> {
+    fn connect(&mut self, switch: usize, root: &mut Root) -> Result<(), String> {
         if root.is_dark() {
             return Err("nobody answers".to_owned());
         }
-        root.core.close(StreamId(self.sessions));
-        self.sessions += 1;
+        root.core.close(StreamId(self.managed[switch].sessions));
+        self.managed[switch].sessions += 1;
         let update = v1::MasterArbitrationUpdate {
             device_id: DEVICE_ID,
-            election_id: Some(self.election_id()),
+            election_id: Some(self.election_id(switch)),
             ..Default::default()
         };
         let message = v1::StreamMessageRequest {
             update: Some(stream_message_request::Update::Arbitration(update)),
         };
-        let stream = StreamId(self.sessions);
+        let stream = StreamId(self.managed[switch].sessions);
         let told = root.core.on_stream(stream, message);
         told.map_err(|failure| failure.to_string())?;
         if root.core.arbitration().primary() == Some(stream) {
@@ -226,6 +382,7 @@ impl Control {
     fn carry_out(
         &mut self,
         now: Tick,
+        switch: usize,
         ask: &Ask,
         root: &mut Root,
         blueprint: &Blueprint,
@@ -246,11 +403,11 @@ impl Control {
                 Ok(Answer::Program(cookie(root).is_some()))
             }
             Ask::Rules => Ok(Answer::Rules {
-                recorded: self.terms.recorded(self.plan.switch()),
+                recorded: self.terms.recorded(self.managed[switch].plan.switch()),
                 found: read(root, blueprint)?,
             }),
             Ask::Load => {
-                let id = Some(self.election_id());
+                let id = Some(self.election_id(switch));
                 let admitted = root.core.arbitration().admit(DEVICE_ID, "", 0, id);
                 admitted.map_err(|failure| failure.to_string())?;
                 // What `set_pipeline` does, without parsing the same program again in every run.
@@ -258,20 +415,23 @@ impl Control {
                 Ok(Answer::Loaded)
             }
             Ask::Term { groups, observed } => {
-                let recorded = self.terms.recorded(self.plan.switch());
+                let recorded = self.terms.recorded(self.managed[switch].plan.switch());
                 if self.mutant == Some(FabricMutant::KeepTerm)
                     && let Some(taken) = recorded.into_values().next()
                 {
                     return Ok(Answer::Term(taken));
                 }
                 let now_us = BEGIN_UNIX_US + now.0 / 1_000;
-                let taken = self
-                    .terms
-                    .take(self.plan.switch(), groups, *observed, now_us);
+                let name = self.managed[switch].plan.switch();
+                let taken = self.terms.take(name, groups, *observed, now_us);
                 Ok(Answer::Term(taken.map_err(|error| error.to_string())?))
             }
-            Ask::Insert(rules) => {
-                let request = self.write_request(rules, blueprint)?;
+            Ask::Insert(rules) | Ask::Modify(rules) => {
+                let kind = match ask {
+                    Ask::Modify(_) => v1::update::Type::Modify,
+                    _ => v1::update::Type::Insert,
+                };
+                let request = self.write_request(switch, kind, rules, blueprint)?;
                 let written = root.core.write(&request);
                 written.map_err(|failure| failure.to_string())?;
                 Ok(Answer::Inserted)
@@ -282,6 +442,8 @@ impl Control {
 
     fn write_request(
         &self,
+        switch: usize,
+        kind: v1::update::Type,
         rules: &[Rule],
         blueprint: &Blueprint,
     ) -> Result<v1::WriteRequest, String> {
@@ -289,16 +451,20 @@ impl Control {
         for rule in rules {
             let entity = blueprint.tables.encode(rule);
             if let Some(entity) = entity.map_err(|error| error.to_string())? {
-                updates.push(update_of(v1::update::Type::Insert, entity));
+                updates.push(update_of(kind, entity));
             }
         }
         Ok(v1::WriteRequest {
             device_id: DEVICE_ID,
-            election_id: Some(self.election_id()),
+            election_id: Some(self.election_id(switch)),
             updates,
             ..Default::default()
         })
     }
+}
+
+fn plan(topology: &Topology, switch: &str, placement: &Placement) -> Plan {
+    Plan::placed(topology, switch, placement).expect("the topology is valid")
 }
 
 /// All rules of the switch.

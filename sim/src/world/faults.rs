@@ -6,13 +6,14 @@
 use super::clock::Clock;
 use super::member;
 use super::queue::Event;
+use super::root::LEAF;
 use super::{Wall, World, replica_id};
 use crate::event_log::Who;
 use crate::invariants::Sight;
 use crate::schedule::{Between, Fault, HostSet};
 use replica::spec_paxos::Boot;
-use wire::Message;
 use wire::message::rounds::RoundsMessage;
+use wire::{Message, Tick};
 
 impl World<'_> {
     /// The clock of a replica, as the schedule has it.
@@ -101,18 +102,57 @@ impl World<'_> {
                 latency_ns,
             } => self.nodes[replica].disk.slow_down(item, latency_ns),
             Fault::RootReboot => {
-                self.root.darken(item);
-                self.root.lose_everything(self.now);
-                self.control.on_session_lost(self.now, &mut self.queue);
+                let root = self.reboot_root();
+                self.switches[root].darken(item);
             }
-            Fault::RootVanishes => self.root.darken(item),
-            Fault::RootLies { lie, .. } => self.root.begin_lie(item, lie),
-            Fault::ControllerRestart => self.control.end(item, &mut self.root),
+            Fault::RootVanishes => self.root_vanishes(item),
+            Fault::RootLies { lie, .. } => {
+                let root = self.root();
+                self.switches[root].begin_lie(item, lie);
+            }
+            Fault::RootDies => self.root_dies(item),
+            Fault::ControllerRestart => self.control.end(item, &mut self.switches),
             Fault::Ambush { .. }
             | Fault::Clock { .. }
             | Fault::Crash { .. }
             | Fault::Stop { .. }
             | Fault::FullDisk { .. } => {}
+        }
+    }
+
+    /// Nobody tells the controller: with a root to go to, it finds out because nobody answers.
+    fn root_vanishes(&mut self, item: usize) {
+        let switch = self.root();
+        self.switches[switch].darken(item);
+        if self.switches.len() > 1 {
+            let at = Tick(self.now.0 + super::control::silence_ns());
+            self.queue.push(at, Event::Silent { item, switch });
+        }
+    }
+
+    /// The root ends for good and its session with it, unless no other one is left.
+    fn root_dies(&mut self, item: usize) {
+        let root = self.root();
+        if self
+            .switches
+            .iter()
+            .skip(1)
+            .filter(|it| !it.is_dead())
+            .count()
+            < 2
+        {
+            return self.note_fault(item, "not now, no other root is left:");
+        }
+        self.switches[root].die();
+        self.control
+            .on_session_lost(self.now, root, &mut self.queue);
+    }
+
+    /// The controller has waited for an answer for as long as it does.
+    pub(super) fn silent(&mut self, item: usize, switch: usize) {
+        if self.in_force.contains(&item) && self.switches[switch].is_dark() {
+            self.control
+                .on_session_lost(self.now, switch, &mut self.queue);
         }
     }
 
@@ -182,20 +222,23 @@ impl World<'_> {
             Fault::SlowDisk { replica, .. } => self.nodes[replica].disk.remove(item),
             Fault::Crash { replica, .. } => self.start_again(replica, item),
             Fault::RootReboot | Fault::RootVanishes => {
-                self.root.brighten(item);
-                if !self.root.is_dark() {
+                for switch in &mut self.switches {
+                    switch.brighten(item);
+                }
+                if !self.switches[LEAF].is_dark() {
                     self.release_bulk();
                 }
             }
             Fault::RootLies { noticed, .. } => {
-                self.root.end_lie(item);
+                for switch in &mut self.switches {
+                    switch.end_lie(item);
+                }
                 if noticed {
-                    self.root.lose_everything(self.now);
-                    self.control.on_session_lost(self.now, &mut self.queue);
+                    self.reboot_root();
                 }
             }
             Fault::ControllerRestart => self.control.release(item, self.now, &mut self.queue),
-            Fault::Clock { .. } | Fault::Stop { .. } => {}
+            Fault::Clock { .. } | Fault::Stop { .. } | Fault::RootDies => {}
         }
     }
 

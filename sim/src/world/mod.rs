@@ -123,7 +123,7 @@ pub struct World<'b> {
     walls: Vec<Wall>,
     /// What an ambush does that has sprung.
     trap: Option<Trap>,
-    root: Root,
+    switches: Vec<Root>,
     control: Control,
     bulk: Bulk,
     nodes: Vec<Node>,
@@ -146,14 +146,15 @@ impl<'b> World<'b> {
     pub fn new(settings: &Settings, seed: u64, blueprint: &'b Blueprint, keep_log: bool) -> Self {
         let replicas = settings.replicas_of(seed);
         let clients = settings.clients;
-        let layout = Layout::new(replicas, clients);
+        let layout = Layout::new(settings.topology, replicas, clients);
+        let (trunks, switches) = (layout.topology.links.len(), layout.switches());
         let addresses = layout.hosts[replicas..].iter().map(|host| host.address);
         let schedule = generate(settings, seed);
         let mutant = settings.mutant.and_then(Mutant::of_fabric);
         let mut world = Self {
             oracle: Oracle::new(settings, seed, addresses),
-            control: Control::new(layout.plan.clone(), mutant),
-            wires: Wires::new(seed, replicas, replicas + clients),
+            control: Control::new(&layout.topology, mutant),
+            wires: Wires::new(seed, replicas, replicas + clients, trunks),
             bulk: Bulk::new(seed, replicas),
             nodes: Vec::new(),
             blueprint,
@@ -168,7 +169,7 @@ impl<'b> World<'b> {
             layout,
             walls: Vec::new(),
             trap: None,
-            root: Root::new(mutant),
+            switches: (0..switches).map(|_| Root::new(mutant)).collect(),
             schedule,
             in_force: Vec::new(),
             invariants: invariants::wanted(settings),
@@ -266,6 +267,11 @@ impl<'b> World<'b> {
     fn handle(&mut self, event: Event) {
         match event {
             Event::AtSwitch { host, frame } => self.at_switch(host, &frame),
+            Event::AtTrunkEnd {
+                trunk,
+                lower,
+                frame,
+            } => self.at_trunk_end(trunk, lower, &frame),
             Event::AtHost { host, frame } => self.at_host(host, &frame),
             Event::Leave { host, frame } => self.leave(host, frame),
             Event::WireFree { wire } => self.wire_free(wire),
@@ -288,7 +294,8 @@ impl<'b> World<'b> {
                 self.after_client(client, then);
             }
             Event::ClientAsks { client } => self.client_asks(client),
-            Event::Control { generation } => self.control_goes_on(generation),
+            Event::Control { switch, generation } => self.control_goes_on(switch, generation),
+            Event::Silent { item, switch } => self.silent(item, switch),
             Event::Begin { item } => self.begin_fault(item),
             Event::End { item } => self.end_fault(item),
             Event::Trap { item, step } => self.trap_goes_on(item, step),
@@ -296,16 +303,17 @@ impl<'b> World<'b> {
         }
     }
 
-    fn control_goes_on(&mut self, generation: u64) {
+    fn control_goes_on(&mut self, switch: usize, generation: u64) {
         let Self {
             control,
-            root,
+            switches,
             blueprint,
             queue,
             log,
             ..
         } = self;
-        control.on_event(self.now, generation, root, blueprint, queue, log);
+        let root = &mut switches[switch];
+        control.on_event(self.now, (switch, generation), root, blueprint, queue, log);
         if !self.clients_began && self.control.is_settled() {
             // As every deployment: clients come when the controller has verified the switch.
             self.clients_began = true;
@@ -313,6 +321,20 @@ impl<'b> World<'b> {
                 self.client_asks(client);
             }
         }
+    }
+
+    /// The switch to which packets of the group go.
+    fn root(&self) -> usize {
+        self.control.root()
+    }
+
+    /// The switch to which packets of the group go loses program, tables and registers.
+    fn reboot_root(&mut self) -> usize {
+        let root = self.root();
+        self.switches[root].lose_everything(self.now);
+        self.control
+            .on_session_lost(self.now, root, &mut self.queue);
+        root
     }
 
     fn client_asks(&mut self, client: usize) {

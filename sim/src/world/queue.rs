@@ -10,6 +10,12 @@ use wire::Tick;
 pub(super) enum Event {
     /// A frame of a host reaches the switch.
     AtSwitch { host: usize, frame: Vec<u8> },
+    /// A frame reaches an end of a wire between switches.
+    AtTrunkEnd {
+        trunk: usize,
+        lower: bool,
+        frame: Vec<u8>,
+    },
     /// A frame reaches a host; `from` is the host that sent it.
     AtHost { host: usize, frame: Vec<u8> },
     /// A host hands a frame to its wire.
@@ -31,8 +37,10 @@ pub(super) enum Event {
     ClientTimer { client: usize, generation: u64 },
     /// A client asks for its next operation.
     ClientAsks { client: usize },
-    /// The controller goes on.
-    Control { generation: u64 },
+    /// The controller goes on with a switch.
+    Control { switch: usize, generation: u64 },
+    /// A switch has been dark for as long as the controller waits for an answer.
+    Silent { item: usize, switch: usize },
     /// A fault begins.
     Begin { item: usize },
     /// A fault ends.

@@ -1,16 +1,18 @@
-//! The root switch: the committed compiled P4 program in our pipeline, behind the P4Runtime server
+//! The switches, each of which can be a root, and how they are wired: the committed compiled P4 program in our pipeline, behind the P4Runtime server
 //! as a value, with real frames. It can be dark, and it can lose everything.
 
 use super::lies::Lying;
 use crate::mutant::FabricMutant;
 use crate::schedule::Lie;
+use crate::settings::Shape;
+use controller::SwitchPort;
 use controller::mac::MacAddress as FabricMac;
-use controller::plan::Plan;
 use controller::tables::Tables;
 use controller::topology::{Group, Topology};
 use p4runtime::P4Info;
 use sequencer::pipeline::{Copies, PortNumber, Switch};
 use sequencer::server::{Core, Device, Pipeline};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use wire::{GROUP_PREFIX, GroupId, HostAddress, STAMP_PORT, Tick};
 
@@ -68,17 +70,35 @@ pub(super) struct HostNames {
     pub(super) mac: link::MacAddress,
 }
 
-/// One switch with a host a port and one group.
+/// What is plugged in at a port of a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plugged {
+    /// A host.
+    Host(usize),
+    /// A wire to another switch, and whether this is its lower end.
+    Trunk { trunk: usize, lower: bool },
+}
+
+/// The switch that all hosts are at. Without others above it, it is the root.
+pub(super) const LEAF: usize = 0;
+
+/// A switch with a host a port, perhaps two roots above it, and one group.
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) hosts: Vec<HostNames>,
-    pub(super) plan: Plan,
+    pub(super) topology: Topology,
+    /// By switch: its ports.
+    ports: Vec<BTreeMap<PortNumber, Plugged>>,
 }
 
 impl Layout {
-    pub(super) fn new(replicas: usize, clients: usize) -> Self {
+    pub(super) fn new(shape: Shape, replicas: usize, clients: usize) -> Self {
         let count = u16::try_from(replicas + clients).expect("few hosts");
-        let mut topology = Topology::single(count).expect("at most 250 hosts");
+        let topology = match shape {
+            Shape::Single => Topology::single(count),
+            Shape::DualRoot => Topology::dual_root(count),
+        };
+        let mut topology = topology.expect("at most 250 hosts");
         let members: Vec<String> = topology.hosts[..replicas]
             .iter()
             .map(|host| host.name.clone())
@@ -86,14 +106,14 @@ impl Layout {
         let group = u16::try_from(GROUP.0).expect("a small number");
         let group = Group::of_hosts(group, members.iter().map(String::as_str));
         topology.add_group(group).expect("the group is valid");
-        let name = topology.switches[0].name.clone();
         Self {
-            plan: Plan::new(&topology, &name).expect("the topology is valid"),
             hosts: topology
                 .hosts
                 .iter()
                 .map(|host| names(host.ip, host.mac))
                 .collect(),
+            ports: ports(&topology),
+            topology,
         }
     }
 
@@ -101,6 +121,55 @@ impl Layout {
     pub(super) fn host_of(&self, ip: [u8; 4]) -> Option<usize> {
         self.hosts.iter().position(|host| host.address.ip == ip)
     }
+
+    /// How many switches there are.
+    pub(super) fn switches(&self) -> usize {
+        self.ports.len()
+    }
+
+    /// Which switch has this name.
+    pub(super) fn switch(&self, name: &str) -> usize {
+        let switches = &self.topology.switches;
+        let found = switches.iter().position(|switch| switch.name == name);
+        found.expect("a switch of the topology")
+    }
+
+    /// Whether a switch only passes on what others stamp.
+    pub(super) fn only_passes_on(&self, switch: usize) -> bool {
+        switch == LEAF && !self.topology.links.is_empty()
+    }
+
+    /// Where a wire between switches ends: switch and port.
+    pub(super) fn end_of(&self, trunk: usize, lower: bool) -> (usize, PortNumber) {
+        let link = &self.topology.links[trunk];
+        let end = if lower { &link.leaf } else { &link.root };
+        (self.switch(&end.switch), PortNumber(end.port))
+    }
+
+    /// What is behind a port.
+    pub(super) fn plugged(&self, switch: usize, port: PortNumber) -> Option<Plugged> {
+        self.ports[switch].get(&port).copied()
+    }
+}
+
+fn ports(topology: &Topology) -> Vec<BTreeMap<PortNumber, Plugged>> {
+    let mut ports = vec![BTreeMap::new(); topology.switches.len()];
+    let mut plug = |at: &SwitchPort, what: Plugged| {
+        let switches = &mut topology.switches.iter().zip(&mut ports);
+        let (_, ports) = switches
+            .find(|(switch, _)| switch.name == at.switch)
+            .expect("a valid topology");
+        ports.insert(PortNumber(at.port), what);
+    };
+    for (index, host) in topology.hosts.iter().enumerate() {
+        plug(&host.port, Plugged::Host(index));
+    }
+    for (trunk, link) in topology.links.iter().enumerate() {
+        let end = |lower| Plugged::Trunk { trunk, lower };
+        plug(&link.leaf, end(true));
+        plug(&link.root, end(false));
+    }
+    ports
 }
 
 fn names(ip: Ipv4Addr, mac: FabricMac) -> HostNames {
@@ -119,6 +188,8 @@ pub(super) struct Root {
     pub(super) core: Core,
     /// Items that keep it dark.
     dark: Vec<usize>,
+    /// It will never be there again.
+    dead: bool,
     /// Its clock counts from here.
     started: Tick,
     copies: Copies,
@@ -129,11 +200,12 @@ pub(super) struct Root {
 }
 
 impl Root {
-    /// A switch without a program.
+    /// A switch without a program. All have one device number: each has a server of its own.
     pub(super) fn new(mutant: Option<FabricMutant>) -> Self {
         Self {
             core: Core::new(DEVICE_ID, Device::new()),
             dark: Vec::new(),
+            dead: false,
             started: Tick(0),
             copies: Copies::new(),
             mutant,
@@ -143,7 +215,16 @@ impl Root {
     }
 
     pub(super) fn is_dark(&self) -> bool {
-        !self.dark.is_empty()
+        self.dead || !self.dark.is_empty()
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    /// Ends for good.
+    pub(super) fn die(&mut self) {
+        self.dead = true;
     }
 
     pub(super) fn darken(&mut self, item: usize) {
@@ -180,8 +261,13 @@ impl Root {
         &self.copies
     }
 
-    /// Runs a frame that came in at a host's port. `None`: nobody is there to take it.
-    pub(super) fn process(&mut self, now: Tick, host: usize, frame: &[u8]) -> Option<()> {
+    /// Runs a frame of `host` that came in at a port. `None`: nobody is there to take it.
+    pub(super) fn process(
+        &mut self,
+        now: Tick,
+        (host, port): (usize, PortNumber),
+        frame: &[u8],
+    ) -> Option<()> {
         if self.is_dark() {
             return None;
         }
@@ -196,7 +282,7 @@ impl Root {
             }
         }
         self.copies.clear();
-        switch.process(now_us, port_of(host), frame, &mut self.copies);
+        switch.process(now_us, port, frame, &mut self.copies);
         if is_to_group(frame) {
             for lying in &mut self.lies {
                 lying.after_packet(switch, host);
@@ -222,12 +308,7 @@ pub(super) fn is_to_group(frame: &[u8]) -> bool {
     destination.is_some_and(|address| address.starts_with(&GROUP_PREFIX))
 }
 
-/// Host 0 is on port 1.
-fn port_of(host: usize) -> PortNumber {
+/// Host 0 is on port 1 of the leaf.
+pub(super) fn port_of(host: usize) -> PortNumber {
     PortNumber(u16::try_from(host + 1).expect("few hosts"))
-}
-
-/// Which host is on a port.
-pub(super) fn host_at(port: PortNumber) -> usize {
-    usize::from(port.0) - 1
 }

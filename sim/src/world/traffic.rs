@@ -2,16 +2,22 @@
 
 use super::node::Input;
 use super::queue::Event;
-use super::root::{GROUP, host_at, is_to_group};
+use super::root::{GROUP, LEAF, Plugged, is_to_group, port_of};
 use super::{World, look};
 use crate::event_log::Who;
 use crate::invariants::{Answered, Sight, Stamped};
 use crate::oracle::Then;
 use crate::schedule::{Between, Noise};
 use link::endpoint::frame::{self, Addresses, FRAME_HEADER};
+use sequencer::pipeline::PortNumber;
 use wire::message::Message;
 use wire::pretty::Payload;
 use wire::{GROUP_PREFIX, HostAddress, Kind, STAMP_LEN, Sender, StampHeader, Tick, group_address};
+
+/// Where the source address begins in a frame that we build.
+const SOURCE_IP: usize = 26;
+/// Where the destination address begins.
+const DESTINATION_IP: usize = 30;
 
 impl World<'_> {
     pub(super) fn who(&self, host: usize) -> Who {
@@ -98,7 +104,14 @@ impl World<'_> {
 
     pub(super) fn wire_free(&mut self, wire: usize) {
         if let Err(lost) = self.wires.on_free(self.now, wire, &mut self.queue) {
-            self.drop_frame(wire / 2, lost.word());
+            let host = wire / 2;
+            if host < self.layout.hosts.len() {
+                self.drop_frame(host, lost.word());
+            } else {
+                let why = lost.word();
+                self.log
+                    .note(self.now, Who::Root, "drop", format_args!("{why}"));
+            }
         }
     }
 
@@ -113,14 +126,31 @@ impl World<'_> {
             .note(self.now, who, event, format_args!("{}", Payload(payload)));
     }
 
-    /// A frame runs through the program; its copies go to their wires.
+    /// A frame of a host reaches its switch.
     pub(super) fn at_switch(&mut self, host: usize, frame: &[u8]) {
+        self.at_port(LEAF, port_of(host), frame);
+    }
+
+    /// A frame reaches the end of a wire between switches.
+    pub(super) fn at_trunk_end(&mut self, trunk: usize, lower: bool, frame: &[u8]) {
+        let (switch, port) = self.layout.end_of(trunk, lower);
+        self.at_port(switch, port, frame);
+    }
+
+    /// A frame runs through the program; its copies go to their wires.
+    fn at_port(&mut self, switch: usize, port: PortNumber, frame: &[u8]) {
         let replicas = self.nodes.len();
+        let source = frame.get(SOURCE_IP..DESTINATION_IP);
+        let source = source.and_then(|ip| self.layout.host_of(ip.try_into().ok()?));
         let blocked: Vec<bool> = (0..self.layout.hosts.len())
-            .map(|to| !self.walls.is_empty() && self.is_blocked(host, to))
+            .map(|to| {
+                let from = source.unwrap_or(to);
+                !self.walls.is_empty() && self.is_blocked(from, to)
+            })
             .collect();
         let Self {
-            root,
+            switches,
+            layout,
             wires,
             queue,
             log,
@@ -130,7 +160,9 @@ impl World<'_> {
             ..
         } = self;
         let now = *now;
-        if root.process(now, host, frame).is_none() {
+        let host = source.unwrap_or(usize::MAX);
+        let root = &mut switches[switch];
+        if root.process(now, (host, port), frame).is_none() {
             return log.note(
                 now,
                 Who::Root,
@@ -143,8 +175,9 @@ impl World<'_> {
             log.note(now, Who::Root, "drop", format_args!("the program drops it"));
         }
         let to_group = is_to_group(frame);
+        let is_stamped_here = to_group && !layout.only_passes_on(switch);
         for (index, (port, priority, copy)) in copies.with_priority().enumerate() {
-            if to_group
+            if is_stamped_here
                 && index == 0
                 && let Some(payload) = copy.get(FRAME_HEADER..)
                 && let Ok((stamp, message)) = StampHeader::parse(payload)
@@ -158,21 +191,42 @@ impl World<'_> {
                 let stamped = Sight::Stamped(stamped(&stamp, message));
                 look(invariants, now, &stamped, ending);
             }
-            let to = host_at(port);
-            let why = if blocked.get(to) == Some(&true) {
-                Some("partition")
-            } else if to_group && root.withholds_from(to) {
-                Some("the root keeps it back")
-            } else {
-                let sent = wires.send_down(now, to, priority, copy.to_vec(), queue);
-                sent.err().map(super::wires::Lost::word)
+            let (who, why) = match layout.plugged(switch, port) {
+                Some(Plugged::Host(to)) => {
+                    let who = if to < replicas {
+                        Who::Replica(to)
+                    } else {
+                        Who::Client(to - replicas)
+                    };
+                    if blocked[to] {
+                        (who, Some("partition"))
+                    } else if is_stamped_here && root.withholds_from(to) {
+                        (who, Some("the root keeps it back"))
+                    } else {
+                        let sent = wires.send_down(now, to, priority, copy.to_vec(), queue);
+                        (who, sent.err().map(super::wires::Lost::word))
+                    }
+                }
+                Some(Plugged::Trunk { trunk, lower }) => {
+                    let to = copy.get(DESTINATION_IP..DESTINATION_IP + 4);
+                    let to = to.and_then(|ip| layout.host_of(ip.try_into().ok()?));
+                    let keeps = |to| is_stamped_here && root.withholds_from(to);
+                    if to.is_some_and(keeps) {
+                        log.note(
+                            now,
+                            Who::Root,
+                            "drop",
+                            format_args!("the root keeps it back"),
+                        );
+                        continue;
+                    }
+                    let way = (trunk, lower);
+                    let sent = wires.send_trunk(now, way, priority, copy.to_vec(), queue);
+                    (Who::Root, sent.err().map(super::wires::Lost::word))
+                }
+                None => (Who::Root, Some("nothing is plugged in there")),
             };
             if let Some(why) = why {
-                let who = if to < replicas {
-                    Who::Replica(to)
-                } else {
-                    Who::Client(to - replicas)
-                };
                 log.note(now, who, "drop", format_args!("{why}"));
             }
         }
@@ -239,7 +293,7 @@ impl World<'_> {
 
     fn bulk_is_blocked(&self, from: usize, to: usize) -> bool {
         // What one side sends is acknowledged by the other, so both ways must be free.
-        self.root.is_dark() || self.is_blocked(from, to) || self.is_blocked(to, from)
+        self.switches[LEAF].is_dark() || self.is_blocked(from, to) || self.is_blocked(to, from)
     }
 
     /// Sends what waited for a way that may be free now.

@@ -182,8 +182,7 @@ impl World<'_> {
             ..trap
         });
         self.wall_in(item, one(trap.sender), Between::Replicas);
-        self.root.lose_everything(self.now);
-        self.control.on_session_lost(self.now, &mut self.queue);
+        self.reboot_root();
         self.note_fault(item, "reboots the root:");
     }
 

@@ -62,6 +62,8 @@ struct Slowness {
 #[derive(Debug)]
 pub(super) struct Wires {
     replicas: usize,
+    /// Wires of hosts; those after them are between switches.
+    hosts: usize,
     ways: Vec<Wire>,
     noise: Vec<Harm<Noise>>,
     slow: Vec<Harm<Slowness>>,
@@ -69,7 +71,8 @@ pub(super) struct Wires {
 }
 
 impl Wires {
-    pub(super) fn new(seed: u64, replicas: usize, hosts: usize) -> Self {
+    /// Wires of `hosts` hosts, and `trunks` ones between switches.
+    pub(super) fn new(seed: u64, replicas: usize, hosts: usize, trunks: usize) -> Self {
         let wire = |index: usize| Wire {
             draw: Draw::new(
                 seed,
@@ -81,7 +84,8 @@ impl Wires {
         };
         Self {
             replicas,
-            ways: (0..2 * hosts).map(wire).collect(),
+            hosts,
+            ways: (0..2 * (hosts + trunks)).map(wire).collect(),
             noise: Vec::new(),
             slow: Vec::new(),
             sent: 0,
@@ -127,6 +131,19 @@ impl Wires {
         queue: &mut Queue,
     ) -> Result<(), Lost> {
         self.send(now, 2 * host, 0, frame, queue)
+    }
+
+    /// A switch hands a frame to a wire between switches, upwards from its lower end.
+    pub(super) fn send_trunk(
+        &mut self,
+        now: Tick,
+        (trunk, from_lower): (usize, bool),
+        priority: u8,
+        frame: Vec<u8>,
+        queue: &mut Queue,
+    ) -> Result<(), Lost> {
+        let index = 2 * (self.hosts + trunk) + usize::from(!from_lower);
+        self.send(now, index, priority, frame, queue)
     }
 
     /// The switch hands a frame to a host's wire; higher priorities go first.
@@ -193,9 +210,11 @@ impl Wires {
         queue: &mut Queue,
     ) -> Result<(), Lost> {
         let (host, up) = (index / 2, index.is_multiple_of(2));
-        let replicas = self.replicas;
+        let (replicas, all) = (self.replicas, self.hosts);
         let affects = |hosts: HostSet, way: Way| {
-            let has = if host < replicas {
+            let has = if host >= all {
+                hosts == HostSet::ALL
+            } else if host < replicas {
                 hosts.has_replica(host)
             } else {
                 hosts.has_client(host - replicas)
@@ -231,12 +250,14 @@ impl Wires {
                 again = Some(Tick(arrives.0 + wire.draw.below(DUPLICATE_NS)));
             }
         }
-        let event = |frame: Vec<u8>| {
-            if up {
-                Event::AtSwitch { host, frame }
-            } else {
-                Event::AtHost { host, frame }
-            }
+        let event = |frame: Vec<u8>| match (host.checked_sub(all), up) {
+            (None, true) => Event::AtSwitch { host, frame },
+            (None, false) => Event::AtHost { host, frame },
+            (Some(trunk), up) => Event::AtTrunkEnd {
+                trunk,
+                lower: !up,
+                frame,
+            },
         };
         if let Some(again) = again {
             queue.push(again, event(frame.clone()));
@@ -266,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_busy_wire_sends_the_most_important_frame_next() {
-        let (mut wires, mut queue) = (Wires::new(1, 2, 3), Queue::default());
+        let (mut wires, mut queue) = (Wires::new(1, 2, 3, 0), Queue::default());
         for (priority, mark) in [(0, 1), (0, 2), (7, 3), (0, 4)] {
             wires
                 .send_down(Tick(0), 1, priority, vec![mark; 1_000], &mut queue)
@@ -278,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_and_a_slow_wire_takes_its_time() {
-        let (mut wires, mut queue) = (Wires::new(1, 2, 3), Queue::default());
+        let (mut wires, mut queue) = (Wires::new(1, 2, 3, 0), Queue::default());
         wires.add_slowness(
             1,
             HostSet {
@@ -302,7 +323,7 @@ mod tests {
 
     #[test]
     fn noise_hits_whom_it_is_meant_for_and_ends() {
-        let (mut wires, mut queue) = (Wires::new(1, 2, 3), Queue::default());
+        let (mut wires, mut queue) = (Wires::new(1, 2, 3, 0), Queue::default());
         let noise = Noise {
             loss_ppm: crate::draw::ALWAYS_PPM,
             ..Noise::default()

@@ -1,0 +1,180 @@
+//! A leaf and two roots: the root that stamps is killed under load, and the other one takes over.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+mod common;
+
+use common::load::Load;
+use common::{Deployment, NAMESPACES, PATIENCE, has, kill_9, may_use_namespaces, output, skip};
+use std::io::Write;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Requests answered between one fault and the next.
+const STRETCH: usize = 400;
+/// Coarse: beside other tests a process may wait long for the processor. What was measured is
+/// printed.
+const BOUND: Duration = Duration::from_secs(2);
+
+/// What the controller says of the root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Root {
+    name: String,
+    pid: u64,
+    term: u64,
+    changes: u64,
+}
+
+fn root(deployment: &Deployment) -> Root {
+    let status = deployment.status();
+    let said = &status["roles"]["controller"];
+    let name = said["root"].as_str().expect("a root").to_owned();
+    Root {
+        pid: status["roles"][&name]["pid"].as_u64().expect("a pid"),
+        term: said["term"].as_u64().expect("a term"),
+        changes: said["root_changes"].as_u64().expect("a count"),
+        name,
+    }
+}
+
+/// Kills the root that stamps, and waits until there is another one and the load goes on.
+fn kill_root(deployment: &Deployment, load: &Load, pid: u64) -> Root {
+    let changes = root(deployment).changes;
+    load.wait_for(STRETCH);
+    kill_9(pid);
+    load.wait_for(STRETCH);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let now = root(deployment);
+        if now.changes > changes {
+            return now;
+        }
+        assert!(Instant::now() < deadline, "{:#}", deployment.status());
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Starts a root that was killed; waits until it is a root in waiting.
+fn start_again(deployment: &Deployment, name: &str) -> Child {
+    let file = deployment.run_folder().join("deployment.json");
+    let folder = deployment.folder.path();
+    let status = deployment.status();
+    let mut command = if status["fabric"] == "netns" {
+        let run = status["deployment"].as_str().expect("a name");
+        common::downbeat_in(&format!("db-{run}-s1"), folder)
+    } else {
+        common::downbeat(folder)
+    };
+    let child = command
+        .args(["switch", &format!("--switch={name}")])
+        .arg(format!("--deployment={}", file.display()))
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while deployment.status()["roles"]["controller"]["switches"][name] != "verified" {
+        assert!(Instant::now() < deadline, "{:#}", deployment.status());
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    child
+}
+
+/// Nothing that was acknowledged is lost: the load's history is linearizable.
+fn root_is_killed(fabric: &str, protocol: &str, comes_back: bool) {
+    let fabric_flag = format!("--fabric={fabric}");
+    let protocol_flag = format!("--protocol={protocol}");
+    let deployment = Deployment::up(&[&fabric_flag, "--topology=dual-root,3", &protocol_flag]);
+    let first = root(&deployment);
+    let load = Load::start(deployment.resp, 4, 1);
+    let second = kill_root(&deployment, &load, first.pid);
+    assert_ne!(second.name, first.name);
+    assert!(second.term > first.term, "{second:?} after {first:?}");
+    let mut again = None;
+    if comes_back {
+        let child = start_again(&deployment, &first.name);
+        assert_eq!(root(&deployment).name, second.name, "nothing moves back");
+        let third = kill_root(&deployment, &load, second.pid);
+        assert_eq!(third.name, first.name);
+        assert!(third.term > second.term, "{third:?} after {second:?}");
+        again = Some(child);
+    }
+    load.wait_for(STRETCH);
+    let seen = load.finish();
+    let gap = seen.longest_gap;
+    let _ = writeln!(
+        std::io::stderr(),
+        "measured: {protocol}, {fabric}: nobody answered for {:.1} ms at most while roots were \
+         killed, {} answered",
+        gap.as_secs_f64() * 1e3,
+        seen.answered
+    );
+    assert!(gap < BOUND, "{gap:?}");
+    let digests = deployment.settled_digests(3);
+    assert!(
+        digests.windows(2).all(|pair| pair[0] == pair[1]),
+        "{digests:?}"
+    );
+    if let Some(mut child) = again {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
+fn over_tunnels_by_rounds() {
+    root_is_killed("tunnel", "rounds", true);
+}
+
+#[test]
+fn over_tunnels_by_spec_paxos() {
+    root_is_killed("tunnel", "spec-paxos", true);
+}
+
+#[test]
+fn in_namespaces() {
+    if !may_use_namespaces() {
+        return skip("root failure in namespaces", NAMESPACES);
+    }
+    for protocol in ["rounds", "spec-paxos"] {
+        root_is_killed("netns", protocol, true);
+    }
+}
+
+#[test]
+fn on_bmv2() {
+    if !may_use_namespaces() || !has("simple_switch_grpc") {
+        let how = "run as root with bmv2's simple_switch_grpc in the path, \
+                   see https://github.com/p4lang/behavioral-model";
+        return skip("root failure on bmv2", how);
+    }
+    for protocol in ["rounds", "spec-paxos"] {
+        root_is_killed("bmv2", protocol, false);
+    }
+}
+
+/// All is one process there: no root can be killed alone, but everything else is the same.
+#[test]
+fn embedded_has_both_roots() {
+    let deployment = Deployment::up(&["--topology=dual-root,3", "--protocol=rounds"]);
+    let folder = deployment.folder.path();
+    assert_eq!(output(folder, &["kv", "incr", "a"], 0), "1\n");
+    let status = deployment.status();
+    let switches = &status["roles"]["controller"]["switches"];
+    for name in ["s1", "s2", "s3"] {
+        assert_eq!(switches[name], "verified", "{status:#}");
+    }
+    let text = output(folder, &["status"], 0);
+    assert!(text.contains("root: s"), "{text}");
+}
+
+#[test]
+fn a_topology_that_contradicts_the_replicas_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["up", "--topology=dual-root,3", "--replicas=5"];
+    let refused = common::run(folder.path(), &flags);
+    assert_eq!(refused.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(text.contains("leave one of them out"), "{text}");
+}
