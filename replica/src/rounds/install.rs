@@ -87,6 +87,7 @@ impl<S: StateMachine> Rounds<S> {
         self.pending_start = None;
         self.hole.forget();
         self.beat.on_new_epoch();
+        self.void_barriers();
         for timer in [Timer::GiveUp, Timer::Recover, Timer::Fetch, Timer::Gap] {
             self.timers.cancel(timer);
         }

@@ -35,11 +35,18 @@ pub enum Mutant {
     ExecuteTwice,
     /// Locked is taken for decided.
     CommitOwnLock,
+    /// A read is answered at once, from what is executed.
+    ReadWithoutBarrier,
+    /// A packet that is under way when a read comes is a barrier for it.
+    ReadInFlightPacket,
+    /// A barrier is looked for where the root's number puts it in the epoch installed here,
+    /// whatever term it was stamped in, and outlives the epoch in which it was sent.
+    ReadAfterEpochChange,
 }
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::CommitByMajority,
         Self::CountAnyDigest,
         Self::DigestOfLast,
@@ -56,6 +63,9 @@ impl Mutant {
         Self::StateForgetsVotes,
         Self::ExecuteTwice,
         Self::CommitOwnLock,
+        Self::ReadWithoutBarrier,
+        Self::ReadInFlightPacket,
+        Self::ReadAfterEpochChange,
     ];
 
     /// Its name on the command line and in tables.
@@ -77,6 +87,9 @@ impl Mutant {
             Self::StateForgetsVotes => "state-forgets-votes",
             Self::ExecuteTwice => "execute-twice",
             Self::CommitOwnLock => "commit-own-lock",
+            Self::ReadWithoutBarrier => "read-without-barrier",
+            Self::ReadInFlightPacket => "read-in-flight-packet",
+            Self::ReadAfterEpochChange => "read-after-epoch-change",
         }
     }
 }
