@@ -191,7 +191,12 @@ impl<S: StateMachine> Rounds<S> {
 
     /// Notes up to where another member waits for acknowledgements. What a root that is out of its
     /// mind numbers is not believed further than packets are kept.
-    pub(super) fn note_barrier(&mut self, stamp: &StampHeader, packet: &RoundPacket<'_>) {
+    pub(super) fn note_barrier(
+        &mut self,
+        stamp: &StampHeader,
+        packet: &RoundPacket<'_>,
+        out: &mut Effects,
+    ) {
         let installed = stamp.epoch == self.installed.term;
         let sequence = stamp.sequence.0;
         let position = Position(self.term_base.0.saturating_add(sequence));
@@ -199,6 +204,7 @@ impl<S: StateMachine> Rounds<S> {
             if self.config.breaks(Mutant::ReadAfterEpochChange) {
                 let position = position.min(self.chain.head());
                 self.reads.placed(packet.number, position);
+                self.answer_reads(out);
             }
             return;
         }
