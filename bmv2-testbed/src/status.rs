@@ -107,6 +107,7 @@ pub fn of_replica(report: &replica::driver::Report) -> Value {
         "hash": hex(&status.hash.0),
         "digest": hex(&status.digest.0),
         "executed": counters.executed,
+        "reads": counters.reads,
         "rolled_back": counters.rolled_back,
         "view_changes": counters.view_changes,
         "deferred": counters.deferred,

@@ -110,11 +110,13 @@ pub struct Counters {
     pub deferred_dropped: u64,
     /// Requests without a stamp on a group that has stamps.
     pub unstamped: u64,
+    /// Reads answered without a place in the log.
+    pub reads: u64,
     /// Requests older than their client's last.
     pub stale: u64,
     /// Requests answered from the log.
     pub resent: u64,
-    /// Requests dropped because too much waited for a commit.
+    /// Requests dropped because too much waited for a commit, or for a barrier.
     pub throttled: u64,
     /// Packets of the group that came twice.
     pub copies: u64,

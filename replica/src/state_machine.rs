@@ -30,6 +30,22 @@ pub trait StateMachine {
     /// `reply`; it never panics.
     fn execute(&mut self, at: Stamp, operation: &[u8], reply: &mut Vec<u8>) -> Self::Undo;
 
+    /// Whether an operation changes nothing, whatever the state: it may then be answered by
+    /// [`read`](Self::read), without a place in the log. An operation of which a part writes is no
+    /// read. Must not depend on the state.
+    fn is_read(&self, operation: &[u8]) -> bool {
+        let _ = operation;
+        false
+    }
+
+    /// Answers an operation for which [`is_read`](Self::is_read) holds: appends to `reply` what
+    /// [`execute`](Self::execute) would at this agreed time, which is not before that of the last
+    /// execution. Not called for other operations.
+    fn read(&self, time: Option<AgreedTime>, operation: &[u8], reply: &mut Vec<u8>) {
+        let _ = (time, operation, reply);
+        unreachable!("a state machine without reads is asked for one");
+    }
+
     /// Takes back the newest execution that is neither undone nor committed.
     fn undo(&mut self, undo: Self::Undo);
 

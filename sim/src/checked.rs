@@ -7,7 +7,7 @@
 
 use replica::{RestoreError, Stamp, StateMachine};
 use std::cell::Cell;
-use wire::{SlotNumber, SummaryHash};
+use wire::{AgreedTime, SlotNumber, SummaryHash};
 
 /// A state machine with its watch.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +70,14 @@ impl<S: StateMachine> StateMachine for Checked<S> {
             before,
             slot: at.slot,
         }
+    }
+
+    fn is_read(&self, operation: &[u8]) -> bool {
+        self.machine.is_read(operation)
+    }
+
+    fn read(&self, time: Option<AgreedTime>, operation: &[u8], reply: &mut Vec<u8>) {
+        self.machine.read(time, operation, reply);
     }
 
     fn undo(&mut self, undo: Self::Undo) {

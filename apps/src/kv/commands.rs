@@ -6,7 +6,9 @@
 use super::edit::Edit;
 use super::failure::Failure;
 use super::reply::ReplyWriter;
+use super::view::View;
 use super::{expiry, hashes, keys, lists, server, sets, strings};
+use Run::{Read, Write};
 
 /// What a command is called and how it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,12 @@ impl Description {
     }
 }
 
-pub(super) type Run = fn(&mut Edit<'_>, &[&[u8]], &mut ReplyWriter<'_>) -> Result<(), Failure>;
+/// What runs a command: one that never writes gets a view of the state and nothing else.
+#[derive(Clone, Copy)]
+pub(super) enum Run {
+    Read(fn(View<'_>, &[&[u8]], &mut ReplyWriter<'_>) -> Result<(), Failure>),
+    Write(fn(&mut Edit<'_>, &[&[u8]], &mut ReplyWriter<'_>) -> Result<(), Failure>),
+}
 
 pub(super) struct Command {
     pub(super) about: Description,
@@ -52,9 +59,6 @@ const ALL: (i8, i8, i8) = (1, -1, 1);
 const TWO: (i8, i8, i8) = (1, 2, 1);
 const PAIRS: (i8, i8, i8) = (1, -1, 2);
 const NONE: (i8, i8, i8) = (0, 0, 0);
-
-const READ: bool = false;
-const WRITE: bool = true;
 
 /// Checks that a command can be queued or sent: the name is known and the count of arguments fits.
 /// The first argument is the name.
@@ -138,12 +142,12 @@ fn refusal(name: &[u8]) -> Option<Failure> {
 const fn row(
     name: &'static str,
     arity: i8,
-    is_write: bool,
     keys: (i8, i8, i8),
     run: (&'static str, Run),
     summary: &'static str,
 ) -> Command {
     let (group, run) = run;
+    let is_write = matches!(run, Write(_));
     Command {
         about: Description {
             name,
@@ -183,91 +187,91 @@ const fn about_server(run: Run) -> (&'static str, Run) {
 
 #[rustfmt::skip] // One line a command: it is read as a table.
 static COMMANDS: &[Command] = &[
-    row("append", 3, WRITE, ONE, string(strings::append), "Appends to a string"),
-    row("dbsize", 1, READ, NONE, about_server(keys::dbsize), "Counts the keys"),
-    row("decr", 2, WRITE, ONE, string(strings::decr), "Subtracts one from an integer"),
-    row("decrby", 3, WRITE, ONE, string(strings::decrby), "Subtracts from an integer"),
-    row("del", -2, WRITE, ALL, generic(keys::del), "Removes keys"),
-    row("echo", 2, READ, NONE, ("connection", server::echo), "Answers its argument"),
-    row("exists", -2, READ, ALL, generic(keys::exists), "Counts those of the keys that exist"),
-    row("expire", -3, WRITE, ONE, generic(expiry::expire), "Ends a key after some seconds"),
-    row("expireat", -3, WRITE, ONE, generic(expiry::expireat), "Ends a key at a Unix time"),
-    row("expiretime", 2, READ, ONE, generic(expiry::expiretime), "When a key ends, in seconds"),
-    row("flushall", -1, WRITE, NONE, about_server(keys::flushall), "Removes all keys"),
-    row("flushdb", -1, WRITE, NONE, about_server(keys::flushall), "Removes all keys"),
-    row("get", 2, READ, ONE, string(strings::get), "Reads a string"),
-    row("getdel", 2, WRITE, ONE, string(strings::getdel), "Reads a string and removes it"),
-    row("getex", -2, WRITE, ONE, string(strings::getex), "Reads, and changes when it ends"),
-    row("getrange", 4, READ, ONE, string(strings::getrange), "Reads a part of a string"),
-    row("getset", 3, WRITE, ONE, string(strings::getset), "Writes, and reads the old one"),
-    row("hdel", -3, WRITE, ONE, hash(hashes::hdel), "Removes fields of a hash"),
-    row("hexists", 3, READ, ONE, hash(hashes::hexists), "Tells whether a hash has a field"),
-    row("hget", 3, READ, ONE, hash(hashes::hget), "Reads a field of a hash"),
-    row("hgetall", 2, READ, ONE, hash(hashes::hgetall), "Reads all fields and values of a hash"),
-    row("hincrby", 4, WRITE, ONE, hash(hashes::hincrby), "Adds to an integer in a hash"),
-    row("hkeys", 2, READ, ONE, hash(hashes::hkeys), "Reads the names of all fields of a hash"),
-    row("hlen", 2, READ, ONE, hash(hashes::hlen), "Counts the fields of a hash"),
-    row("hmget", -3, READ, ONE, hash(hashes::hmget), "Reads several fields of a hash"),
-    row("hmset", -4, WRITE, ONE, hash(hashes::hmset), "Writes fields of a hash"),
-    row("hset", -4, WRITE, ONE, hash(hashes::hset), "Writes fields of a hash"),
-    row("hsetnx", 4, WRITE, ONE, hash(hashes::hsetnx), "Writes a field unless it exists"),
-    row("hstrlen", 3, READ, ONE, hash(hashes::hstrlen), "The length of a field's value"),
-    row("hvals", 2, READ, ONE, hash(hashes::hvals), "Reads the values of all fields of a hash"),
-    row("incr", 2, WRITE, ONE, string(strings::incr), "Adds one to an integer"),
-    row("incrby", 3, WRITE, ONE, string(strings::incrby), "Adds to an integer"),
-    row("keys", 2, READ, NONE, generic(keys::keys), "Lists the keys that match a pattern"),
-    row("lindex", 3, READ, ONE, list(lists::lindex), "Reads an element of a list"),
-    row("linsert", 5, WRITE, ONE, list(lists::linsert), "Inserts at an element of a list"),
-    row("llen", 2, READ, ONE, list(lists::llen), "The length of a list"),
-    row("lmove", 5, WRITE, TWO, list(lists::lmove), "Moves an element between lists"),
-    row("lpop", -2, WRITE, ONE, list(lists::lpop), "Takes elements off the head of a list"),
-    row("lpush", -3, WRITE, ONE, list(lists::lpush), "Puts elements at the head of a list"),
-    row("lpushx", -3, WRITE, ONE, list(lists::lpushx), "Puts at the head of an existing list"),
-    row("lrange", 4, READ, ONE, list(lists::lrange), "Reads a range of a list"),
-    row("lrem", 4, WRITE, ONE, list(lists::lrem), "Removes equal elements from a list"),
-    row("lset", 4, WRITE, ONE, list(lists::lset), "Replaces an element of a list"),
-    row("ltrim", 4, WRITE, ONE, list(lists::ltrim), "Keeps only a range of a list"),
-    row("mget", -2, READ, ALL, string(strings::mget), "Reads several strings"),
-    row("mset", -3, WRITE, PAIRS, string(strings::mset), "Writes several strings at once"),
-    row("msetnx", -3, WRITE, PAIRS, string(strings::msetnx), "Writes strings if no key exists"),
-    row("persist", 2, WRITE, ONE, generic(expiry::persist), "Makes a key stay"),
-    row("pexpire", -3, WRITE, ONE, generic(expiry::pexpire), "Ends a key after milliseconds"),
-    row("pexpireat", -3, WRITE, ONE, generic(expiry::pexpireat), "Ends a key at a Unix time in ms"),
-    row("pexpiretime", 2, READ, ONE, generic(expiry::pexpiretime), "When a key ends, in ms"),
-    row("ping", -1, READ, NONE, ("connection", server::ping), "Answers PONG, or its argument"),
-    row("psetex", 4, WRITE, ONE, string(strings::psetex), "Writes for some milliseconds"),
-    row("pttl", 2, READ, ONE, generic(expiry::pttl), "Milliseconds until a key ends"),
-    row("rename", 3, WRITE, TWO, generic(keys::rename), "Gives a key another name"),
-    row("renamenx", 3, WRITE, TWO, generic(keys::renamenx), "Renames unless the name exists"),
-    row("rpop", -2, WRITE, ONE, list(lists::rpop), "Takes elements off the tail of a list"),
-    row("rpoplpush", 3, WRITE, TWO, list(lists::rpoplpush), "Moves from tail to head"),
-    row("rpush", -3, WRITE, ONE, list(lists::rpush), "Puts elements at the tail of a list"),
-    row("rpushx", -3, WRITE, ONE, list(lists::rpushx), "Puts at the tail of an existing list"),
-    row("sadd", -3, WRITE, ONE, set(sets::sadd), "Adds members to a set"),
-    row("scard", 2, READ, ONE, set(sets::scard), "Counts the members of a set"),
-    row("sdiff", -2, READ, ALL, set(sets::sdiff), "Members that only the first set has"),
-    row("sdiffstore", -3, WRITE, ALL, set(sets::sdiffstore), "Stores what SDIFF answers"),
-    row("select", 2, READ, NONE, ("connection", server::select), "Chooses the only database"),
-    row("set", -3, WRITE, ONE, string(strings::set), "Writes a string"),
-    row("setex", 4, WRITE, ONE, string(strings::setex), "Writes for some seconds"),
-    row("setnx", 3, WRITE, ONE, string(strings::setnx), "Writes a string unless the key exists"),
-    row("setrange", 4, WRITE, ONE, string(strings::setrange), "Overwrites a part of a string"),
-    row("sinter", -2, READ, ALL, set(sets::sinter), "Members that all sets have"),
-    row("sinterstore", -3, WRITE, ALL, set(sets::sinterstore), "Stores what SINTER answers"),
-    row("sismember", 3, READ, ONE, set(sets::sismember), "Tells whether a set has a member"),
-    row("smembers", 2, READ, ONE, set(sets::smembers), "Reads all members of a set"),
-    row("smismember", -3, READ, ONE, set(sets::smismember), "Tells which members a set has"),
-    row("smove", 4, WRITE, TWO, set(sets::smove), "Moves a member from one set to another"),
-    row("srem", -3, WRITE, ONE, set(sets::srem), "Removes members of a set"),
-    row("strlen", 2, READ, ONE, string(strings::strlen), "The length of a string"),
-    row("substr", 4, READ, ONE, string(strings::getrange), "An old name of GETRANGE"),
-    row("sunion", -2, READ, ALL, set(sets::sunion), "Members that any of the sets has"),
-    row("sunionstore", -3, WRITE, ALL, set(sets::sunionstore), "Stores what SUNION answers"),
-    row("time", 1, READ, NONE, about_server(server::time), "The agreed time"),
-    row("touch", -2, READ, ALL, generic(keys::exists), "Counts those of the keys that exist"),
-    row("ttl", 2, READ, ONE, generic(expiry::ttl), "Seconds until a key ends"),
-    row("type", 2, READ, ONE, generic(keys::type_of), "The type of a key's value"),
-    row("unlink", -2, WRITE, ALL, generic(keys::del), "Removes keys"),
+    row("append", 3, ONE, string(Write(strings::append)), "Appends to a string"),
+    row("dbsize", 1, NONE, about_server(Read(keys::dbsize)), "Counts the keys"),
+    row("decr", 2, ONE, string(Write(strings::decr)), "Subtracts one from an integer"),
+    row("decrby", 3, ONE, string(Write(strings::decrby)), "Subtracts from an integer"),
+    row("del", -2, ALL, generic(Write(keys::del)), "Removes keys"),
+    row("echo", 2, NONE, ("connection", Read(server::echo)), "Answers its argument"),
+    row("exists", -2, ALL, generic(Read(keys::exists)), "Counts those of the keys that exist"),
+    row("expire", -3, ONE, generic(Write(expiry::expire)), "Ends a key after some seconds"),
+    row("expireat", -3, ONE, generic(Write(expiry::expireat)), "Ends a key at a Unix time"),
+    row("expiretime", 2, ONE, generic(Read(expiry::expiretime)), "When a key ends, in seconds"),
+    row("flushall", -1, NONE, about_server(Write(keys::flushall)), "Removes all keys"),
+    row("flushdb", -1, NONE, about_server(Write(keys::flushall)), "Removes all keys"),
+    row("get", 2, ONE, string(Read(strings::get)), "Reads a string"),
+    row("getdel", 2, ONE, string(Write(strings::getdel)), "Reads a string and removes it"),
+    row("getex", -2, ONE, string(Write(strings::getex)), "Reads, and changes when it ends"),
+    row("getrange", 4, ONE, string(Read(strings::getrange)), "Reads a part of a string"),
+    row("getset", 3, ONE, string(Write(strings::getset)), "Writes, and reads the old one"),
+    row("hdel", -3, ONE, hash(Write(hashes::hdel)), "Removes fields of a hash"),
+    row("hexists", 3, ONE, hash(Read(hashes::hexists)), "Tells whether a hash has a field"),
+    row("hget", 3, ONE, hash(Read(hashes::hget)), "Reads a field of a hash"),
+    row("hgetall", 2, ONE, hash(Read(hashes::hgetall)), "Reads all fields and values of a hash"),
+    row("hincrby", 4, ONE, hash(Write(hashes::hincrby)), "Adds to an integer in a hash"),
+    row("hkeys", 2, ONE, hash(Read(hashes::hkeys)), "Reads the names of all fields of a hash"),
+    row("hlen", 2, ONE, hash(Read(hashes::hlen)), "Counts the fields of a hash"),
+    row("hmget", -3, ONE, hash(Read(hashes::hmget)), "Reads several fields of a hash"),
+    row("hmset", -4, ONE, hash(Write(hashes::hmset)), "Writes fields of a hash"),
+    row("hset", -4, ONE, hash(Write(hashes::hset)), "Writes fields of a hash"),
+    row("hsetnx", 4, ONE, hash(Write(hashes::hsetnx)), "Writes a field unless it exists"),
+    row("hstrlen", 3, ONE, hash(Read(hashes::hstrlen)), "The length of a field's value"),
+    row("hvals", 2, ONE, hash(Read(hashes::hvals)), "Reads the values of all fields of a hash"),
+    row("incr", 2, ONE, string(Write(strings::incr)), "Adds one to an integer"),
+    row("incrby", 3, ONE, string(Write(strings::incrby)), "Adds to an integer"),
+    row("keys", 2, NONE, generic(Read(keys::keys)), "Lists the keys that match a pattern"),
+    row("lindex", 3, ONE, list(Read(lists::lindex)), "Reads an element of a list"),
+    row("linsert", 5, ONE, list(Write(lists::linsert)), "Inserts at an element of a list"),
+    row("llen", 2, ONE, list(Read(lists::llen)), "The length of a list"),
+    row("lmove", 5, TWO, list(Write(lists::lmove)), "Moves an element between lists"),
+    row("lpop", -2, ONE, list(Write(lists::lpop)), "Takes elements off the head of a list"),
+    row("lpush", -3, ONE, list(Write(lists::lpush)), "Puts elements at the head of a list"),
+    row("lpushx", -3, ONE, list(Write(lists::lpushx)), "Puts at the head of an existing list"),
+    row("lrange", 4, ONE, list(Read(lists::lrange)), "Reads a range of a list"),
+    row("lrem", 4, ONE, list(Write(lists::lrem)), "Removes equal elements from a list"),
+    row("lset", 4, ONE, list(Write(lists::lset)), "Replaces an element of a list"),
+    row("ltrim", 4, ONE, list(Write(lists::ltrim)), "Keeps only a range of a list"),
+    row("mget", -2, ALL, string(Read(strings::mget)), "Reads several strings"),
+    row("mset", -3, PAIRS, string(Write(strings::mset)), "Writes several strings at once"),
+    row("msetnx", -3, PAIRS, string(Write(strings::msetnx)), "Writes strings if no key exists"),
+    row("persist", 2, ONE, generic(Write(expiry::persist)), "Makes a key stay"),
+    row("pexpire", -3, ONE, generic(Write(expiry::pexpire)), "Ends a key after milliseconds"),
+    row("pexpireat", -3, ONE, generic(Write(expiry::pexpireat)), "Ends a key at a Unix time in ms"),
+    row("pexpiretime", 2, ONE, generic(Read(expiry::pexpiretime)), "When a key ends, in ms"),
+    row("ping", -1, NONE, ("connection", Read(server::ping)), "Answers PONG, or its argument"),
+    row("psetex", 4, ONE, string(Write(strings::psetex)), "Writes for some milliseconds"),
+    row("pttl", 2, ONE, generic(Read(expiry::pttl)), "Milliseconds until a key ends"),
+    row("rename", 3, TWO, generic(Write(keys::rename)), "Gives a key another name"),
+    row("renamenx", 3, TWO, generic(Write(keys::renamenx)), "Renames unless the name exists"),
+    row("rpop", -2, ONE, list(Write(lists::rpop)), "Takes elements off the tail of a list"),
+    row("rpoplpush", 3, TWO, list(Write(lists::rpoplpush)), "Moves from tail to head"),
+    row("rpush", -3, ONE, list(Write(lists::rpush)), "Puts elements at the tail of a list"),
+    row("rpushx", -3, ONE, list(Write(lists::rpushx)), "Puts at the tail of an existing list"),
+    row("sadd", -3, ONE, set(Write(sets::sadd)), "Adds members to a set"),
+    row("scard", 2, ONE, set(Read(sets::scard)), "Counts the members of a set"),
+    row("sdiff", -2, ALL, set(Read(sets::sdiff)), "Members that only the first set has"),
+    row("sdiffstore", -3, ALL, set(Write(sets::sdiffstore)), "Stores what SDIFF answers"),
+    row("select", 2, NONE, ("connection", Read(server::select)), "Chooses the only database"),
+    row("set", -3, ONE, string(Write(strings::set)), "Writes a string"),
+    row("setex", 4, ONE, string(Write(strings::setex)), "Writes for some seconds"),
+    row("setnx", 3, ONE, string(Write(strings::setnx)), "Writes a string unless the key exists"),
+    row("setrange", 4, ONE, string(Write(strings::setrange)), "Overwrites a part of a string"),
+    row("sinter", -2, ALL, set(Read(sets::sinter)), "Members that all sets have"),
+    row("sinterstore", -3, ALL, set(Write(sets::sinterstore)), "Stores what SINTER answers"),
+    row("sismember", 3, ONE, set(Read(sets::sismember)), "Tells whether a set has a member"),
+    row("smembers", 2, ONE, set(Read(sets::smembers)), "Reads all members of a set"),
+    row("smismember", -3, ONE, set(Read(sets::smismember)), "Tells which members a set has"),
+    row("smove", 4, TWO, set(Write(sets::smove)), "Moves a member from one set to another"),
+    row("srem", -3, ONE, set(Write(sets::srem)), "Removes members of a set"),
+    row("strlen", 2, ONE, string(Read(strings::strlen)), "The length of a string"),
+    row("substr", 4, ONE, string(Read(strings::getrange)), "An old name of GETRANGE"),
+    row("sunion", -2, ALL, set(Read(sets::sunion)), "Members that any of the sets has"),
+    row("sunionstore", -3, ALL, set(Write(sets::sunionstore)), "Stores what SUNION answers"),
+    row("time", 1, NONE, about_server(Read(server::time)), "The agreed time"),
+    row("touch", -2, ALL, generic(Read(keys::exists)), "Counts those of the keys that exist"),
+    row("ttl", 2, ONE, generic(Read(expiry::ttl)), "Seconds until a key ends"),
+    row("type", 2, ONE, generic(Read(keys::type_of)), "The type of a key's value"),
+    row("unlink", -2, ALL, generic(Write(keys::del)), "Removes keys"),
 ];
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 //! [`SWEEP_LIMIT`] due keys are removed before each operation whoever touches them.
 
 use super::failure::Failure;
-use super::keyspace::{Entry, Hash, Key, Keyspace, List, Set, Value};
+use super::keyspace::{Entry, Hash, Keyspace, List, Set, Value};
 use super::undo::{ListChange, Step, revert};
+use super::view::{View, is_due};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -63,21 +64,9 @@ impl<'s> Edit<'s> {
         revert(self.space, self.steps, mark);
     }
 
-    /// Number of keys that are not due. Linear in the number of those that are.
-    pub(super) fn live_keys(&self) -> usize {
-        let due = if self.any_due {
-            self.space.due(self.now_us)
-        } else {
-            0
-        };
-        self.space.len() - due
-    }
-
-    /// Keys that are not due, in byte order.
-    pub(super) fn iter_live(&self) -> impl Iterator<Item = &Key> {
-        let now_us = self.now_us;
-        let live = move |(_, entry): &(&Key, &Entry)| !is_due(entry, now_us);
-        self.space.iter().filter(live).map(|(key, _)| key)
+    /// What commands that never write are given.
+    pub(super) fn view(&self) -> View<'_> {
+        View::new(self.space, self.now_us, self.stamped)
     }
 
     pub(super) fn entry(&mut self, key: &[u8]) -> Option<&Entry> {
@@ -363,10 +352,4 @@ impl<'s> Edit<'s> {
         let first = self.space.first_deadline();
         self.any_due = first.is_some_and(|(deadline_us, _)| deadline_us <= self.now_us);
     }
-}
-
-fn is_due(entry: &Entry, now_us: u64) -> bool {
-    entry
-        .deadline_us
-        .is_some_and(|deadline_us| deadline_us <= now_us)
 }

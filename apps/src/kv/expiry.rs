@@ -9,6 +9,7 @@ use super::arguments::{is_word, require_integer};
 use super::edit::Edit;
 use super::failure::Failure;
 use super::reply::ReplyWriter;
+use super::view::View;
 use core::cmp::Ordering;
 
 type Outcome = Result<(), Failure>;
@@ -176,45 +177,37 @@ pub(super) fn persist(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_,
     Ok(())
 }
 
-pub(super) fn ttl(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let left_us = left_us(edit, arguments[1])?;
+pub(super) fn ttl(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let left_us = left_us(view, arguments[1])?;
     reply.integer(left_us.map_or_else(|code| code, rounded_seconds));
     Ok(())
 }
 
-pub(super) fn pttl(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let left_us = left_us(edit, arguments[1])?;
+pub(super) fn pttl(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let left_us = left_us(view, arguments[1])?;
     reply.integer(left_us.map_or_else(|code| code, milliseconds));
     Ok(())
 }
 
-pub(super) fn expiretime(
-    edit: &mut Edit<'_>,
-    arguments: &[&[u8]],
-    reply: Reply<'_, '_>,
-) -> Outcome {
-    reply.integer(end_us(edit, arguments[1]).map_or_else(|code| code, rounded_seconds));
+pub(super) fn expiretime(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.integer(end_us(view, arguments[1]).map_or_else(|code| code, rounded_seconds));
     Ok(())
 }
 
-pub(super) fn pexpiretime(
-    edit: &mut Edit<'_>,
-    arguments: &[&[u8]],
-    reply: Reply<'_, '_>,
-) -> Outcome {
-    reply.integer(end_us(edit, arguments[1]).map_or_else(|code| code, milliseconds));
+pub(super) fn pexpiretime(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.integer(end_us(view, arguments[1]).map_or_else(|code| code, milliseconds));
     Ok(())
 }
 
 /// When a key ends, or the answer -2 for no such key and -1 for no end.
-fn end_us(edit: &mut Edit<'_>, key: &[u8]) -> Result<u64, i64> {
-    edit.entry(key).ok_or(-2_i64)?.deadline_us.ok_or(-1)
+fn end_us(view: View<'_>, key: &[u8]) -> Result<u64, i64> {
+    view.entry(key).ok_or(-2_i64)?.deadline_us.ok_or(-1)
 }
 
 /// How long a key still lives; the outer error is for a fabric without time.
-fn left_us(edit: &mut Edit<'_>, key: &[u8]) -> Result<Result<u64, i64>, Failure> {
-    match end_us(edit, key) {
-        Ok(deadline_us) => Ok(Ok(deadline_us.saturating_sub(edit.time_us()?))),
+fn left_us(view: View<'_>, key: &[u8]) -> Result<Result<u64, i64>, Failure> {
+    match end_us(view, key) {
+        Ok(deadline_us) => Ok(Ok(deadline_us.saturating_sub(view.time_us()?))),
         Err(code) => Ok(Err(code)),
     }
 }

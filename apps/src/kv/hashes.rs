@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::keyspace::Hash;
 use super::reply::ReplyWriter;
 use super::strings::decimal;
+use super::view::View;
 
 type Outcome = Result<(), Failure>;
 type Reply<'r, 'o> = &'r mut ReplyWriter<'o>;
@@ -55,13 +56,13 @@ pub(super) fn hincrby(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_,
     Ok(())
 }
 
-pub(super) fn hget(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    reply.bulk_or_null(content(edit, arguments[1], arguments[2])?);
+pub(super) fn hget(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.bulk_or_null(content(view, arguments[1], arguments[2])?);
     Ok(())
 }
 
-pub(super) fn hmget(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let hash = edit.hash(arguments[1])?;
+pub(super) fn hmget(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let hash = view.hash(arguments[1])?;
     reply.array(arguments.len() - 2);
     for field in &arguments[2..] {
         reply.bulk_or_null(
@@ -72,8 +73,8 @@ pub(super) fn hmget(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '
     Ok(())
 }
 
-pub(super) fn hgetall(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let hash = edit.hash(arguments[1])?;
+pub(super) fn hgetall(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let hash = view.hash(arguments[1])?;
     reply.map(hash.map_or(0, Hash::len));
     for (field, content) in hash.into_iter().flatten() {
         reply.bulk(field);
@@ -82,8 +83,8 @@ pub(super) fn hgetall(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_,
     Ok(())
 }
 
-pub(super) fn hkeys(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let hash = edit.hash(arguments[1])?;
+pub(super) fn hkeys(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let hash = view.hash(arguments[1])?;
     reply.array(hash.map_or(0, Hash::len));
     hash.into_iter()
         .flatten()
@@ -91,8 +92,8 @@ pub(super) fn hkeys(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '
     Ok(())
 }
 
-pub(super) fn hvals(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let hash = edit.hash(arguments[1])?;
+pub(super) fn hvals(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let hash = view.hash(arguments[1])?;
     reply.array(hash.map_or(0, Hash::len));
     hash.into_iter()
         .flatten()
@@ -112,28 +113,24 @@ pub(super) fn hdel(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_
     Ok(())
 }
 
-pub(super) fn hlen(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    reply.count(edit.hash(arguments[1])?.map_or(0, Hash::len));
+pub(super) fn hlen(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.count(view.hash(arguments[1])?.map_or(0, Hash::len));
     Ok(())
 }
 
-pub(super) fn hexists(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let there = content(edit, arguments[1], arguments[2])?.is_some();
+pub(super) fn hexists(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let there = content(view, arguments[1], arguments[2])?.is_some();
     reply.integer(i64::from(there));
     Ok(())
 }
 
-pub(super) fn hstrlen(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    reply.count(content(edit, arguments[1], arguments[2])?.map_or(0, <[u8]>::len));
+pub(super) fn hstrlen(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.count(content(view, arguments[1], arguments[2])?.map_or(0, <[u8]>::len));
     Ok(())
 }
 
-fn content<'e>(
-    edit: &'e mut Edit<'_>,
-    key: &[u8],
-    field: &[u8],
-) -> Result<Option<&'e [u8]>, Failure> {
-    Ok(edit
+fn content<'e>(view: View<'e>, key: &[u8], field: &[u8]) -> Result<Option<&'e [u8]>, Failure> {
+    Ok(view
         .hash(key)?
         .and_then(|hash| hash.get(field))
         .map(|content| &content[..]))

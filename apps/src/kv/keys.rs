@@ -9,6 +9,7 @@ use super::edit::Edit;
 use super::failure::Failure;
 use super::glob;
 use super::reply::ReplyWriter;
+use super::view::View;
 
 type Outcome = Result<(), Failure>;
 type Reply<'r, 'o> = &'r mut ReplyWriter<'o>;
@@ -19,22 +20,22 @@ pub(super) fn del(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>
 }
 
 /// EXISTS and TOUCH; a key named twice counts twice.
-pub(super) fn exists(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    reply.count(arguments[1..].iter().filter(|key| edit.exists(key)).count());
+pub(super) fn exists(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.count(arguments[1..].iter().filter(|key| view.exists(key)).count());
     Ok(())
 }
 
-pub(super) fn type_of(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+pub(super) fn type_of(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     reply.text(
-        edit.entry(arguments[1])
+        view.entry(arguments[1])
             .map_or("none", |entry| entry.value.type_name()),
     );
     Ok(())
 }
 
-pub(super) fn keys(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+pub(super) fn keys(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     let matching = || {
-        edit.iter_live()
+        view.iter_live()
             .filter(|key| glob::matches(arguments[1], key))
     };
     reply.array(matching().count());
@@ -63,8 +64,8 @@ pub(super) fn renamenx(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_
     Ok(())
 }
 
-pub(super) fn dbsize(edit: &mut Edit<'_>, _: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    reply.count(edit.live_keys());
+pub(super) fn dbsize(view: View<'_>, _: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.count(view.live_keys());
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::keyspace::List;
 use super::reply::ReplyWriter;
 use super::undo::ListChange;
+use super::view::View;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -163,15 +164,15 @@ fn pop(
     Ok(())
 }
 
-pub(super) fn llen(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    reply.count(edit.list(arguments[1])?.map_or(0, List::len));
+pub(super) fn llen(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.count(view.list(arguments[1])?.map_or(0, List::len));
     Ok(())
 }
 
-pub(super) fn lrange(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+pub(super) fn lrange(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     let first = require_integer(arguments[2])?;
     let last = require_integer(arguments[3])?;
-    let list = edit.list(arguments[1])?;
+    let list = view.list(arguments[1])?;
     let range = range(first, last, list.map_or(0, List::len));
     reply.array(range.len());
     list.into_iter()
@@ -180,8 +181,8 @@ pub(super) fn lrange(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, 
     Ok(())
 }
 
-pub(super) fn lindex(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let Some(list) = edit.list(arguments[1])? else {
+pub(super) fn lindex(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let Some(list) = view.list(arguments[1])? else {
         reply.null();
         return Ok(());
     };

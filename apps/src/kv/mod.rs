@@ -25,6 +25,7 @@ mod snapshot;
 mod strings;
 mod transactions;
 mod undo;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,8 @@ use edit::Edit;
 use keyspace::Keyspace;
 use replica::{RestoreError, Stamp, StateMachine};
 use reply::ReplyWriter;
-use wire::{SlotNumber, SummaryHash};
+use view::View;
+use wire::{AgreedTime, SlotNumber, SummaryHash};
 
 /// Limit on a reply's size that fits one packet with the default payload limit, in bytes.
 pub const DEFAULT_REPLY_LIMIT: usize = 1_200;
@@ -132,6 +134,13 @@ impl Kv {
             }
         }
     }
+
+    /// The store's time once an operation of this agreed time is run. The log never runs back;
+    /// should a stamp do so, the store's time stands still.
+    fn at(&self, time: Option<AgreedTime>) -> Option<u64> {
+        let time_us = time.map(|time| time.0.min(MAX_TIME_US));
+        self.now_us.max(time_us)
+    }
 }
 
 impl StateMachine for Kv {
@@ -142,16 +151,30 @@ impl StateMachine for Kv {
             now_us_before: self.now_us,
             steps: Vec::new(),
         };
-        if let Some(time) = at.time {
-            let time_us = time.0.min(MAX_TIME_US);
-            // The log never runs back; should a stamp do so, the store's time stands still.
-            self.now_us = Some(self.now_us.map_or(time_us, |now_us| now_us.max(time_us)));
-        }
+        self.now_us = self.at(at.time);
         match Batch::parse(operation) {
             Ok(batch) => self.run(batch, at.time.is_some(), reply, &mut undo),
             Err(fault) => refuse(reply, fault),
         }
         undo
+    }
+
+    fn is_read(&self, operation: &[u8]) -> bool {
+        Batch::parse(operation).is_ok_and(transactions::only_reads)
+    }
+
+    fn read(&self, time: Option<AgreedTime>, operation: &[u8], reply: &mut Vec<u8>) {
+        let start = reply.len();
+        let mut view = View::new(&self.space, self.at(time).unwrap_or(0), time.is_some());
+        let mut writer = ReplyWriter::new(reply, self.reply_limit);
+        let run = |batch| {
+            transactions::run_batch(&mut view, batch, self.reply_limit, &mut writer)
+                .map(|executed| writer.finish(executed))
+        };
+        if let Err(fault) = Batch::parse(operation).and_then(run) {
+            reply.truncate(start);
+            refuse(reply, fault);
+        }
     }
 
     fn undo(&mut self, undo: Undo) {

@@ -5,15 +5,15 @@
 )]
 
 use super::arguments::integer;
-use super::edit::Edit;
 use super::failure::Failure;
 use super::reply::ReplyWriter;
+use super::view::View;
 use alloc::format;
 
 type Outcome = Result<(), Failure>;
 type Reply<'r, 'o> = &'r mut ReplyWriter<'o>;
 
-pub(super) fn ping(_: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+pub(super) fn ping(_: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     match arguments {
         [_] => reply.text("PONG"),
         [_, argument] => reply.bulk(argument),
@@ -22,12 +22,12 @@ pub(super) fn ping(_: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) 
     Ok(())
 }
 
-pub(super) fn echo(_: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+pub(super) fn echo(_: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     reply.bulk(arguments[1]);
     Ok(())
 }
 
-pub(super) fn select(_: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+pub(super) fn select(_: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     match integer(arguments[1]) {
         Some(0) => reply.ok(),
         Some(_) => return Err(Failure::DATABASE_RANGE),
@@ -36,8 +36,8 @@ pub(super) fn select(_: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>
     Ok(())
 }
 
-pub(super) fn time(edit: &mut Edit<'_>, _: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let now_us = edit.time_us()?;
+pub(super) fn time(view: View<'_>, _: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let now_us = view.time_us()?;
     reply.array(2);
     reply.bulk(format!("{}", now_us / 1_000_000).as_bytes());
     reply.bulk(format!("{}", now_us % 1_000_000).as_bytes());

@@ -4,6 +4,7 @@ use super::edit::Edit;
 use super::failure::Failure;
 use super::keyspace::{Set, Value};
 use super::reply::ReplyWriter;
+use super::view::View;
 
 type Outcome = Result<(), Failure>;
 type Reply<'r, 'o> = &'r mut ReplyWriter<'o>;
@@ -48,8 +49,8 @@ pub(super) fn smove(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '
     Ok(())
 }
 
-pub(super) fn smembers(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let set = edit.set(arguments[1])?;
+pub(super) fn smembers(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let set = view.set(arguments[1])?;
     reply.set(set.map_or(0, Set::len));
     set.into_iter()
         .flatten()
@@ -57,20 +58,16 @@ pub(super) fn smembers(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_
     Ok(())
 }
 
-pub(super) fn sismember(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    let there = edit
+pub(super) fn sismember(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let there = view
         .set(arguments[1])?
         .is_some_and(|set| set.contains(arguments[2]));
     reply.integer(i64::from(there));
     Ok(())
 }
 
-pub(super) fn smismember(
-    edit: &mut Edit<'_>,
-    arguments: &[&[u8]],
-    reply: Reply<'_, '_>,
-) -> Outcome {
-    let set = edit.set(arguments[1])?;
+pub(super) fn smismember(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    let set = view.set(arguments[1])?;
     reply.array(arguments.len() - 2);
     for member in &arguments[2..] {
         reply.integer(i64::from(set.is_some_and(|set| set.contains(*member))));
@@ -78,23 +75,23 @@ pub(super) fn smismember(
     Ok(())
 }
 
-pub(super) fn scard(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    reply.count(edit.set(arguments[1])?.map_or(0, Set::len));
+pub(super) fn scard(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.count(view.set(arguments[1])?.map_or(0, Set::len));
     Ok(())
 }
 
-pub(super) fn sinter(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    answer(&inter(edit, &arguments[1..])?, reply);
+pub(super) fn sinter(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    answer(&inter(view, &arguments[1..])?, reply);
     Ok(())
 }
 
-pub(super) fn sunion(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    answer(&union(edit, &arguments[1..])?, reply);
+pub(super) fn sunion(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    answer(&union(view, &arguments[1..])?, reply);
     Ok(())
 }
 
-pub(super) fn sdiff(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    answer(&diff(edit, &arguments[1..])?, reply);
+pub(super) fn sdiff(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    answer(&diff(view, &arguments[1..])?, reply);
     Ok(())
 }
 
@@ -103,7 +100,7 @@ pub(super) fn sinterstore(
     arguments: &[&[u8]],
     reply: Reply<'_, '_>,
 ) -> Outcome {
-    let result = inter(edit, &arguments[2..])?;
+    let result = inter(edit.view(), &arguments[2..])?;
     store(edit, arguments[1], result, reply);
     Ok(())
 }
@@ -113,7 +110,7 @@ pub(super) fn sunionstore(
     arguments: &[&[u8]],
     reply: Reply<'_, '_>,
 ) -> Outcome {
-    let result = union(edit, &arguments[2..])?;
+    let result = union(edit.view(), &arguments[2..])?;
     store(edit, arguments[1], result, reply);
     Ok(())
 }
@@ -123,7 +120,7 @@ pub(super) fn sdiffstore(
     arguments: &[&[u8]],
     reply: Reply<'_, '_>,
 ) -> Outcome {
-    let result = diff(edit, &arguments[2..])?;
+    let result = diff(edit.view(), &arguments[2..])?;
     store(edit, arguments[1], result, reply);
     Ok(())
 }
@@ -141,14 +138,14 @@ fn store(edit: &mut Edit<'_>, key: &[u8], result: Set, reply: Reply<'_, '_>) {
     edit.put(key, Value::Set(result), None);
 }
 
-fn first(edit: &mut Edit<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
-    Ok(edit.set(keys[0])?.cloned().unwrap_or_default())
+fn first(view: View<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
+    Ok(view.set(keys[0])?.cloned().unwrap_or_default())
 }
 
-fn inter(edit: &mut Edit<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
-    let mut result = first(edit, keys)?;
+fn inter(view: View<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
+    let mut result = first(view, keys)?;
     for key in &keys[1..] {
-        match edit.set(key)? {
+        match view.set(key)? {
             Some(set) => result.retain(|member| set.contains(member)),
             None => result.clear(),
         }
@@ -156,18 +153,18 @@ fn inter(edit: &mut Edit<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
     Ok(result)
 }
 
-fn union(edit: &mut Edit<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
-    let mut result = first(edit, keys)?;
+fn union(view: View<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
+    let mut result = first(view, keys)?;
     for key in &keys[1..] {
-        result.extend(edit.set(key)?.into_iter().flatten().cloned());
+        result.extend(view.set(key)?.into_iter().flatten().cloned());
     }
     Ok(result)
 }
 
-fn diff(edit: &mut Edit<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
-    let mut result = first(edit, keys)?;
+fn diff(view: View<'_>, keys: &[&[u8]]) -> Result<Set, Failure> {
+    let mut result = first(view, keys)?;
     for key in &keys[1..] {
-        if let Some(set) = edit.set(key)? {
+        if let Some(set) = view.set(key)? {
             result.retain(|member| !set.contains(member));
         }
     }

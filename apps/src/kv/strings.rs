@@ -10,35 +10,36 @@ use super::expiry::{self, Unit};
 use super::failure::Failure;
 use super::keyspace::Value;
 use super::reply::ReplyWriter;
+use super::view::View;
 use alloc::format;
 use alloc::vec::Vec;
 
 type Outcome = Result<(), Failure>;
 type Reply<'r, 'o> = &'r mut ReplyWriter<'o>;
 
-pub(super) fn get(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    reply.bulk_or_null(edit.text(arguments[1])?);
+pub(super) fn get(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.bulk_or_null(view.text(arguments[1])?);
     Ok(())
 }
 
-pub(super) fn mget(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+pub(super) fn mget(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     reply.array(arguments.len() - 1);
     for key in &arguments[1..] {
         // A key of another type reads as absent here.
-        reply.bulk_or_null(edit.text(key).unwrap_or_default());
+        reply.bulk_or_null(view.text(key).unwrap_or_default());
     }
     Ok(())
 }
 
-pub(super) fn strlen(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
-    reply.count(edit.text(arguments[1])?.map_or(0, <[u8]>::len));
+pub(super) fn strlen(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+    reply.count(view.text(arguments[1])?.map_or(0, <[u8]>::len));
     Ok(())
 }
 
-pub(super) fn getrange(edit: &mut Edit<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
+pub(super) fn getrange(view: View<'_>, arguments: &[&[u8]], reply: Reply<'_, '_>) -> Outcome {
     let first = require_integer(arguments[2])?;
     let last = require_integer(arguments[3])?;
-    let text = edit.text(arguments[1])?.unwrap_or_default();
+    let text = view.text(arguments[1])?.unwrap_or_default();
     let both_before = first < 0 && last < first;
     // Redis takes a last position before the string as the first byte, here but not in LRANGE.
     let reaches = i64::try_from(text.len()).is_ok_and(|length| last >= -length);

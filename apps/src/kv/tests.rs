@@ -1,6 +1,7 @@
 //! The store as a whole: what commands mean, limits on replies, expiry, snapshots.
 
 mod meaning;
+mod reads;
 #[cfg(feature = "front")]
 mod redis;
 mod undo;

@@ -204,6 +204,23 @@ impl<S: StateMachine> History<S> {
         slot
     }
 
+    /// Whether the state machine can answer an operation without a place in the log.
+    pub fn is_read(&self, operation: &[u8]) -> bool {
+        self.machine.is_read(operation)
+    }
+
+    /// Answers a read from the state after the newest entry. `time` is an agreed time not before
+    /// that entry's.
+    pub fn read(&self, time: AgreedTime, operation: &[u8], reply: &mut Vec<u8>) {
+        assert!(
+            time >= self.log.last_time(),
+            "a read at {time}, and the log is at {}",
+            self.log.last_time()
+        );
+        self.machine
+            .read(self.timed.then_some(time), operation, reply);
+    }
+
     /// Executes the request of the entry at `slot` once more, as if nobody remembered. Only a
     /// mutant gets here.
     pub(crate) fn execute_again(&mut self, slot: SlotNumber) {

@@ -42,6 +42,11 @@ impl Beat {
         self.locked = Position::ZERO;
     }
 
+    /// The number of the packet that was sent last.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     fn sends(&mut self, now: Tick) {
         self.number += 1;
         self.sent_at = now;
@@ -94,6 +99,7 @@ impl<S: StateMachine> Rounds<S> {
             Freshness::New if Batch::cost(request.operation.len()) > limit => {
                 self.counters.rejected += 1;
             }
+            Freshness::New if self.is_read(request) => self.on_read(now, request, out),
             Freshness::New if self.intake.len() >= self.config.limits.requests => {
                 self.counters.throttled += 1;
             }
@@ -138,7 +144,7 @@ impl<S: StateMachine> Rounds<S> {
 
     fn owes(&self) -> bool {
         let proposes = self.intake.has_waiting() && self.may_propose();
-        proposes || self.owes_acknowledgement() || self.owes_lock()
+        proposes || self.reads.want_packet() || self.owes_acknowledgement() || self.owes_lock()
     }
 
     /// A slow group gets empty packets only, until it has caught up.
@@ -147,11 +153,12 @@ impl<S: StateMachine> Rounds<S> {
         undecided < self.config.limits.undecided / 2
     }
 
-    /// Work was voted for and nobody has been told; or there is no room for more votes before
+    /// Work, or a barrier of another member, was voted for and nobody has been told; or there is no room for more votes before
     /// what was voted for is decided.
     fn owes_acknowledgement(&self) -> bool {
         let owed = if self.may_vote() {
-            self.newest_work
+            let head = self.chain.head();
+            self.newest_work.max(self.reads.awaited().min(head))
         } else {
             self.chain.head()
         };
@@ -180,6 +187,7 @@ impl<S: StateMachine> Rounds<S> {
             acknowledged: self.chain.frontier(),
             locked: self.locked_frontier(),
             committed: self.committed,
+            barrier: !self.reads.is_empty(),
             batch: Batch::parse(&batch).expect("it was just built"),
         };
         out.multicast(&Message::Rounds(RoundsMessage::Round(packet)));
@@ -216,7 +224,7 @@ impl<S: StateMachine> Rounds<S> {
         }
     }
 
-    /// Whether work is undecided here or at a member that was heard lately.
+    /// Whether work is undecided here or at a member that was heard lately, or reads wait here.
     fn somebody_learns(&self, now: Tick) -> bool {
         let silent_ns = self.config.timings.silent_us * 1_000;
         let learns = |member: ReplicaId| {
@@ -224,7 +232,7 @@ impl<S: StateMachine> Rounds<S> {
                 && self.votes.decided_at(member) < self.newest_work
         };
         let mut others = self.voters().without(self.config.me).iter();
-        self.committed < self.newest_work || others.any(learns)
+        !self.reads.is_empty() || self.committed < self.newest_work || others.any(learns)
     }
 
     pub(super) fn on_beat(&mut self, now: Tick, out: &mut Effects) {

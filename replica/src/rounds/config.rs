@@ -21,6 +21,8 @@ pub struct Config {
     pub limits: Limits,
     /// Times.
     pub timings: Timings,
+    /// How operations that change nothing are answered.
+    pub reads: ReadPath,
     /// A deliberate break of the protocol, for tests of what should catch it. No deployment can
     /// set it.
     pub mutant: Option<Mutant>,
@@ -46,6 +48,7 @@ impl Config {
             payload_limit: DEFAULT_PAYLOAD_LIMIT - STAMP_LEN,
             limits: Limits::default(),
             timings: Timings::default(),
+            reads: ReadPath::default(),
             mutant: None,
         }
     }
@@ -54,6 +57,16 @@ impl Config {
     pub(super) fn breaks(&self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
     }
+}
+
+/// How operations that change nothing are answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReadPath {
+    /// By the member that is asked, once a packet that it sent since is acknowledged.
+    #[default]
+    Barrier,
+    /// In the log, like all others.
+    Log,
 }
 
 /// Bounds on memory, so that no slow replica or client can make another one grow without end.
@@ -71,6 +84,8 @@ pub struct Limits {
     /// Requests of clients that this replica has taken and not executed. Beyond it requests are
     /// dropped; their clients ask again, elsewhere.
     pub requests: usize,
+    /// Reads of clients that wait at this replica; beyond it they are dropped like requests.
+    pub reads: usize,
 }
 
 impl Default for Limits {
@@ -81,6 +96,7 @@ impl Default for Limits {
             held: 2_048,
             retained: 4_096,
             requests: 8_192,
+            reads: 8_192,
         }
     }
 }

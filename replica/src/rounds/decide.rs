@@ -21,6 +21,7 @@ impl<S: StateMachine> Rounds<S> {
         if self.votes.contradiction(&self.chain).is_some() {
             self.want_positions(now);
         }
+        self.answer_reads(out);
         self.arm_stall(now);
         self.hurry_beat(now);
     }
@@ -135,6 +136,6 @@ impl<S: StateMachine> Rounds<S> {
 
     /// Whether something here waits for a decision.
     pub(super) fn waits_for_a_decision(&self) -> bool {
-        self.newest_work > self.committed || self.intake.len() > 0
+        self.newest_work > self.committed || self.intake.len() > 0 || !self.reads.is_empty()
     }
 }

@@ -32,6 +32,7 @@ impl<S: StateMachine> Rounds<S> {
                 self.intake.len(),
                 limits.requests,
             ),
+            Held::new("reads that wait", self.reads.len(), limits.reads),
             Held {
                 name: "decided positions kept for others",
                 value: retained,

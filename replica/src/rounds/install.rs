@@ -5,6 +5,7 @@
 
 use super::intake::Intake;
 use super::mutant::Mutant;
+use super::reads::Reads;
 use super::timers::Timers;
 use super::votes::Votes;
 use super::{Rounds, Timer};
@@ -94,6 +95,7 @@ impl<S: StateMachine> Rounds<S> {
         self.pending_start = None;
         self.hole.forget();
         self.beat.forget_what_was_said();
+        self.void_barriers();
         for timer in [Timer::GiveUp, Timer::Recover, Timer::Fetch, Timer::Gap] {
             self.timers.cancel(timer);
         }
@@ -110,6 +112,7 @@ impl<S: StateMachine> Rounds<S> {
     fn leave(&mut self, now: Tick, out: &mut Effects) {
         self.persist(out);
         self.intake = Intake::default();
+        self.reads = Reads::default();
         self.agreement.forget_reports();
         self.pending_start = None;
         self.hole.forget();

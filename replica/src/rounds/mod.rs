@@ -7,6 +7,7 @@
 //! - [`beat`]: when a packet is sent and what is in it; [`intake`]: requests on their way
 //! - [`vote`]: packets in, votes; [`chain`]: the log as a digest chain; [`votes`]: who has voted
 //!   for what; [`decide`]: locks, commits, execution
+//! - [`reads`]: what changes nothing, answered without a place in the log
 //! - [`holes`]: packets that are missing; [`arrivals`]: packets whose turn has not come
 //! - [`suspect`]: who wants another epoch; [`fence`]: the old one ends; [`merge`]: what the new
 //!   one begins with; [`install`]: how a replica gets there
@@ -33,6 +34,7 @@ mod membership;
 mod merge;
 mod mutant;
 mod proposal;
+mod reads;
 mod recovery;
 mod suspect;
 mod timers;
@@ -40,7 +42,7 @@ mod transfer;
 mod vote;
 mod votes;
 
-pub use config::{Config, Limits, Timings};
+pub use config::{Config, Limits, ReadPath, Timings};
 pub use mutant::Mutant;
 pub use timers::Timer;
 
@@ -57,6 +59,7 @@ use fence::Agreement;
 use holes::Hole;
 use install::PendingStart;
 use intake::Intake;
+use reads::Reads;
 use recovery::Recovery;
 use suspect::Wishes;
 use timers::Timers;
@@ -100,6 +103,7 @@ pub struct Rounds<S: StateMachine> {
     votes: Votes,
     hole: Hole,
     intake: Intake,
+    reads: Reads,
     beat: Beat,
     wishes: Wishes,
     agreement: Agreement,
@@ -167,6 +171,7 @@ impl<S: StateMachine> Rounds<S> {
             votes: Votes::new(config.mutant),
             hole: Hole::default(),
             intake: Intake::default(),
+            reads: Reads::default(),
             beat: Beat::default(),
             wishes: Wishes::default(),
             agreement: Agreement::default(),
@@ -337,6 +342,10 @@ impl<S: StateMachine> Protocol for Rounds<S> {
         self.history.check();
         self.chain.check(self.committed);
         self.intake.check(self.config.limits.requests);
+        if self.config.mutant.is_none() {
+            self.reads
+                .check(self.config.limits.reads, self.chain.head());
+        }
         let head = self.chain.head();
         assert!(self.committed <= self.locked && self.locked <= head);
         assert!(

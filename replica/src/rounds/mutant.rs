@@ -40,11 +40,18 @@ pub enum Mutant {
     ChangeWithoutNew,
     /// New members vote as soon as the change is decided, in the epoch that is.
     ChangeAtOnce,
+    /// A read is answered at once, from what is executed.
+    ReadWithoutBarrier,
+    /// A packet that is under way when a read comes is a barrier for it.
+    ReadInFlightPacket,
+    /// A barrier is looked for where the root's number puts it in the epoch installed here,
+    /// whatever term it was stamped in, and outlives the epoch in which it was sent.
+    ReadAfterEpochChange,
 }
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::CommitByMajority,
         Self::CountAnyDigest,
         Self::DigestOfLast,
@@ -63,6 +70,9 @@ impl Mutant {
         Self::CommitOwnLock,
         Self::ChangeWithoutNew,
         Self::ChangeAtOnce,
+        Self::ReadWithoutBarrier,
+        Self::ReadInFlightPacket,
+        Self::ReadAfterEpochChange,
     ];
 
     /// Its name on the command line and in tables.
@@ -86,6 +96,9 @@ impl Mutant {
             Self::CommitOwnLock => "commit-own-lock",
             Self::ChangeWithoutNew => "change-without-new",
             Self::ChangeAtOnce => "change-at-once",
+            Self::ReadWithoutBarrier => "read-without-barrier",
+            Self::ReadInFlightPacket => "read-in-flight-packet",
+            Self::ReadAfterEpochChange => "read-after-epoch-change",
         }
     }
 }

@@ -115,6 +115,7 @@ impl<S: StateMachine> Rounds<S> {
         if kept < end {
             self.votes.on_change_above(kept, &self.chain);
             self.intake.displace_above(kept);
+            self.reads.displace_above(kept);
             self.locked = self.locked.min(kept);
             self.recount_work();
         }
@@ -153,6 +154,7 @@ impl<S: StateMachine> Rounds<S> {
             self.newest_work = reached;
             self.votes.on_change_above(reached, &self.chain);
             self.intake.displace_above(Position::ZERO);
+            self.reads.displace_above(Position::ZERO);
         }
         self.after_transfer(now, out);
     }

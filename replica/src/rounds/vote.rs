@@ -36,6 +36,7 @@ impl<S: StateMachine> Rounds<S> {
         };
         let proposal = packet.map_or_else(|| foreign(time), |packet| proposal_of(packet, time));
         if let Some(packet) = packet {
+            self.note_barrier(stamp, packet, out);
             self.on_words_of(now, packet, out);
         } else {
             self.counters.rejected += 1;
@@ -158,6 +159,7 @@ impl<S: StateMachine> Rounds<S> {
             && self.is_own(proposal)
         {
             self.intake.arrive(proposal.number, head);
+            self.reads.placed(proposal.number, head);
         }
     }
 

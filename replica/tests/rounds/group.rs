@@ -66,6 +66,7 @@ pub(crate) struct Group {
     first: usize,
     mutant: Option<Mutant>,
     retained: u64,
+    reads: usize,
     disks: Vec<Persistent>,
     now: Tick,
     term: u32,
@@ -101,6 +102,7 @@ impl Group {
             first: n,
             mutant,
             retained,
+            reads: 8,
             disks: vec![Persistent::default(); known],
             now: Tick(0),
             term: 1,
@@ -124,6 +126,7 @@ impl Group {
         let mut config = Config::with_others(id(index), quorum, known);
         config.mutant = self.mutant;
         config.limits.retained = self.retained;
+        config.limits.reads = self.reads;
         config
     }
 
@@ -147,13 +150,26 @@ impl Group {
 
     /// A client, named by its letter, asks a member to append the letter.
     pub(crate) fn ask(&mut self, member: usize, letter: u8) {
-        let operation = [letter];
+        self.ask_numbered(member, (letter, 1), &[letter]);
+    }
+
+    /// A client, named by its letter, reads the letters at a member: its request of this number.
+    pub(crate) fn ask_to_read(&mut self, member: usize, reader: u8, number: u64) {
+        self.ask_numbered(member, (reader, number), b"?");
+    }
+
+    pub(crate) fn ask_numbered(
+        &mut self,
+        member: usize,
+        (client, number): (u8, u64),
+        operation: &[u8],
+    ) {
         let request = Request {
-            client: ClientId(letter.into()),
-            number: RequestNumber(1),
+            client: ClientId(client.into()),
+            number: RequestNumber(number),
             reply_to: HostAddress::default(),
             wants: Wants::Reply,
-            operation: &operation,
+            operation,
         };
         self.hand(member, None, Message::Request(request));
     }
@@ -215,12 +231,7 @@ impl Group {
             self.acknowledged[from] = round.acknowledged.position;
         }
         self.last += 1;
-        let stamp = StampHeader {
-            epoch: EpochNumber(self.term),
-            sequence: SequenceNumber(self.last),
-            round: RoundNumber(1 + self.now.0 / 1_000_000),
-            ..StampHeader::unstamped(Kind::RoundPacket, Sender::Member(id(from)), GROUP)
-        };
+        let stamp = self.stamp_of(from, self.term, self.last);
         for to in 0..self.members.len() {
             self.wire.push(Flying {
                 from,
@@ -229,6 +240,26 @@ impl Group {
                 bytes: bytes.to_vec(),
             });
         }
+    }
+
+    fn stamp_of(&self, from: usize, term: u32, sequence: u64) -> StampHeader {
+        StampHeader {
+            epoch: EpochNumber(term),
+            sequence: SequenceNumber(sequence),
+            round: RoundNumber(1 + self.now.0 / 1_000_000),
+            ..StampHeader::unstamped(Kind::RoundPacket, Sender::Member(id(from)), GROUP)
+        }
+    }
+
+    /// A packet reaches a member with the stamp of another root.
+    pub(crate) fn arrive_stamped(
+        &mut self,
+        flying: &Flying,
+        to: usize,
+        (term, sequence): (u32, u64),
+    ) {
+        let stamp = self.stamp_of(flying.from, term, sequence);
+        self.hand(to, Some(&stamp), flying.message());
     }
 
     /// The root goes on from another number of its term.
@@ -267,8 +298,13 @@ impl Group {
 
     /// Time passes; timers fire.
     pub(crate) fn pass(&mut self, us: u64) {
+        self.pass_without(&[], us);
+    }
+
+    /// The same, but the timers of some members do not.
+    fn pass_without(&mut self, asleep: &[usize], us: u64) {
         self.now = self.now.plus_us(us);
-        for index in 0..self.members.len() {
+        for index in (0..self.members.len()).filter(|index| !asleep.contains(index)) {
             if self.members[index]
                 .deadline()
                 .is_some_and(|at| at <= self.now)
@@ -321,6 +357,23 @@ impl Group {
         }
     }
 
+    /// Everything arrives for a long time, but one member sleeps; returns what comes for it meanwhile.
+    pub(crate) fn settle_around(&mut self, asleep: usize) -> Vec<Flying> {
+        const STEP_US: u64 = 50;
+        let mut came = Vec::new();
+        for _ in 0..SETTLES_US / STEP_US {
+            let all = std::mem::take(&mut self.wire);
+            let (to_it, others): (Vec<_>, Vec<_>) =
+                all.into_iter().partition(|flying| flying.to == asleep);
+            came.extend(to_it);
+            self.wire = others;
+            self.deliver(|_| true);
+            self.pass_without(&[asleep], STEP_US);
+        }
+        self.drop_all();
+        came
+    }
+
     /// A member's process ends and starts again with what it saved.
     pub(crate) fn restart(&mut self, member: usize) {
         let config = self.config(self.members.len(), member);
@@ -339,6 +392,11 @@ impl Group {
     /// What a member has executed.
     pub(crate) fn executed(&self, member: usize) -> &str {
         &self.members[member].history().machine().0
+    }
+
+    /// How many requests stand in a member's log.
+    pub(crate) fn logged(&self, member: usize) -> u64 {
+        self.members[member].history().log().last().0
     }
 
     /// Up to where a member has said that it has voted, in its newest packet.

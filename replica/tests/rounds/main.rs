@@ -7,6 +7,7 @@ mod group;
 #[path = "../scenario_runner/machine.rs"]
 mod machine;
 mod membership;
+mod reads;
 
 use group::{Group, id};
 use replica::rounds::Mutant;

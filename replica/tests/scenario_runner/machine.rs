@@ -1,7 +1,8 @@
-//! The state machine of the scenarios: a string to which each operation appends its letter.
+//! The state machine of the scenarios: a string to which each operation appends its letter; one
+//! that is `?` reads it.
 
 use replica::{RestoreError, Stamp, StateMachine};
-use wire::{SlotNumber, SummaryHash};
+use wire::{AgreedTime, SlotNumber, SummaryHash};
 
 /// All letters so far. The result of an operation is the string after it, so that a result
 /// tells the whole prefix.
@@ -17,6 +18,14 @@ impl StateMachine for Letters {
         self.0.push_str(&String::from_utf8_lossy(operation));
         reply.extend_from_slice(self.0.as_bytes());
         before
+    }
+
+    fn is_read(&self, operation: &[u8]) -> bool {
+        operation == b"?"
+    }
+
+    fn read(&self, _time: Option<AgreedTime>, _operation: &[u8], reply: &mut Vec<u8>) {
+        reply.extend_from_slice(self.0.as_bytes());
     }
 
     fn undo(&mut self, undo: usize) {

@@ -126,6 +126,7 @@ mod tests {
             acknowledged,
             locked,
             committed: Position::ZERO,
+            barrier: false,
             batch: Batch::EMPTY,
         }))
     }

@@ -109,6 +109,7 @@ const UNDECIDED_POSITIONS: u64 = 48;
 const HELD_PACKETS: usize = 64;
 const RETAINED_POSITIONS: u64 = 96;
 const TAKEN_REQUESTS: usize = 4;
+const WAITING_READS: usize = 4;
 
 /// What a replica is told at its start, whatever the protocol.
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +188,7 @@ fn rounds_config(settings: &Settings, birth: &Birth) -> rounds::Config {
         config.limits.held = HELD_PACKETS;
         config.limits.retained = RETAINED_POSITIONS;
         config.limits.requests = TAKEN_REQUESTS;
+        config.limits.reads = WAITING_READS;
     }
     config
 }

@@ -83,6 +83,9 @@ fn round(f: &mut fmt::Formatter<'_>, m: &RoundPacket<'_>) -> fmt::Result {
         Prefix(&m.locked),
         m.committed
     )?;
+    if m.barrier {
+        f.write_str(" barrier")?;
+    }
     requests(f, m.batch.iter().count())
 }
 

@@ -23,13 +23,16 @@ pub struct RoundPacket<'a> {
     pub locked: Frontier,
     /// Up to where the sender knows the log to be decided, and has executed it.
     pub committed: Position,
+    /// Whether reads wait at the sender for members to acknowledge this packet: it is answered at
+    /// once, though it may ask for nothing else.
+    pub barrier: bool,
     /// What the sender proposes.
     pub batch: Batch<'a>,
 }
 
 impl<'a> RoundPacket<'a> {
     /// Bytes of the message besides its batch.
-    pub const OVERHEAD: usize = 1 + 1 + 8 + 8 + 8 + 40 + 40 + 8;
+    pub const OVERHEAD: usize = 1 + 1 + 8 + 8 + 8 + 40 + 40 + 8 + 1;
 
     /// Bytes of a packet that a client's operation must leave free, besides what its request
     /// takes: a member passes it on in a packet of a round, alone if need be.
@@ -44,6 +47,7 @@ impl<'a> RoundPacket<'a> {
             acknowledged: Frontier::parse(reader)?,
             locked: Frontier::parse(reader)?,
             committed: reader.position("committed position")?,
+            barrier: reader.flag("barrier")?,
             batch: Batch::parse(reader.take_rest())?,
         })
     }
@@ -57,6 +61,7 @@ impl<'a> RoundPacket<'a> {
         self.acknowledged.emit(out);
         self.locked.emit(out);
         out.put_u64(self.committed.0);
+        out.put_u8(self.barrier.into());
         out.put(self.batch.bytes());
     }
 }

@@ -89,6 +89,7 @@ impl Owned {
                 acknowledged: self.frontier(1),
                 locked: self.frontier(2),
                 committed: Position(self.numbers[3]),
+                barrier: self.wants == 1,
                 batch,
             }),
             RoundsMessage::FetchRound(FetchRound {
