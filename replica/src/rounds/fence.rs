@@ -29,6 +29,8 @@ struct Received {
     replica: ReplicaId,
     /// The lives that the reporter knew of, its own among them.
     lives: Incarnations,
+    /// The reporter lacks its votes.
+    forgot: bool,
     reported: Reported,
 }
 
@@ -62,7 +64,7 @@ impl Agreement {
 }
 
 /// Reports of a majority of the voters of the newest epoch that is installed anywhere, and those
-/// voters; whoever has installed it first.
+/// voters; whoever has installed it first. `reports` are of members that forgot nothing.
 fn choose<'a>(reports: &[&'a Received]) -> Option<(Vec<&'a Received>, Membership)> {
     let newest = reports.iter().max_by_key(|one| one.reported.installed())?;
     let voters = newest.reported.membership();
@@ -112,6 +114,7 @@ impl<S: StateMachine> Rounds<S> {
             epoch: self.fence,
             installed: self.installed,
             membership: self.epoch_membership,
+            forgot: self.mode == Mode::Recovering,
             incarnations: self.incarnations,
             term_base: self.term_base,
             seen: self.seen(),
@@ -143,6 +146,7 @@ impl<S: StateMachine> Rounds<S> {
         self.agreement.add(Received {
             replica: report.replica,
             lives: report.incarnations,
+            forgot: report.forgot,
             reported: Reported::new(report, Cover::of(self.config.mutant)),
         });
     }
@@ -179,7 +183,9 @@ impl<S: StateMachine> Rounds<S> {
                 || self.config.breaks(Mutant::IgnoreIncarnations)
         };
         let reports: Vec<_> = self.agreement.reports.iter().filter(newest_life).collect();
-        let Some((chosen, voters)) = choose(&reports) else {
+        let of_memory = |one: &&&Received| !one.forgot || self.config.breaks(Mutant::CountForgetful);
+        let whole: Vec<_> = reports.iter().filter(of_memory).copied().collect();
+        let Some((chosen, voters)) = choose(&whole) else {
             return;
         };
         let reported: Vec<_> = chosen.iter().map(|received| &received.reported).collect();
@@ -201,7 +207,11 @@ impl<S: StateMachine> Rounds<S> {
                 term,
                 term_base,
             } => {
-                if !self.is_enough_for_changes(&reports, voters, &values) {
+                let newest = chosen[0].reported.installed();
+                let knows = |one: &&Received| !one.forgot || one.reported.installed() <= newest;
+                let reporters = reports.iter().copied().filter(knows).map(|one| one.replica);
+                let reporters = reporters.fold(Members::default(), Members::with);
+                if !self.is_enough_for_changes(reporters, voters, &values) {
                     return;
                 }
                 // A new attempt goes on with the numbers of its term, a new term counts from 1.
@@ -233,10 +243,11 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     /// Whether a majority has reported of everyone whom a change of the members names that was
-    /// made after those voted, decided or not: an epoch of theirs may have begun.
+    /// made after those voted, decided or not: an epoch of theirs may have begun. A reporter that
+    /// lacks its votes counts if it never was in such an epoch.
     fn is_enough_for_changes(
         &self,
-        reports: &[&Received],
+        reporters: Members,
         voters: Membership,
         values: &[Option<Stored>],
     ) -> bool {
@@ -247,8 +258,6 @@ impl<S: StateMachine> Rounds<S> {
             // What was between is not known here; whoever is in a later epoch knows better.
             return false;
         }
-        let reporters = reports.iter().map(|one| one.replica);
-        let reporters = reporters.fold(Members::default(), Members::with);
         let enough = |members: Members| {
             members.common(reporters).len() >= Quorum::of_members(members).majority()
         };

@@ -117,7 +117,7 @@ impl<S: StateMachine> Rounds<S> {
         self.pending_start = None;
         self.hole.forget();
         self.timers = Timers::default();
-        self.wait_outside(now);
+        self.wait_outside(now, true);
     }
 
     /// Makes the log hold these values above `below`; returns up to where it was so already.

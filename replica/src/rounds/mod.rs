@@ -134,7 +134,7 @@ impl<S: StateMachine> Rounds<S> {
             replica.timers.arm(Timer::Beat, now);
         } else {
             replica.incarnations.learn(config.me, 1);
-            replica.wait_outside(now);
+            replica.wait_outside(now, true);
         }
         replica
     }
@@ -273,7 +273,10 @@ impl<S: StateMachine> Rounds<S> {
             RoundsMessage::StartEpoch(m) => self.on_start_epoch(now, &m, out),
             RoundsMessage::Positions(m) => self.on_positions(now, &m, out),
             RoundsMessage::State(m) => self.on_state(now, &m, out),
-            RoundsMessage::Suspect(m) if recovering => self.learn_own_life(&m.incarnations),
+            RoundsMessage::Suspect(m) if recovering => {
+                self.learn_own_life(&m.incarnations);
+                self.promise_from_outside(now, m.fence, out);
+            }
             _ if recovering => {}
             RoundsMessage::FetchRound(m) => self.on_fetch_round(m, out),
             RoundsMessage::Held(m) => self.on_held(now, &m, out),

@@ -36,6 +36,8 @@ pub enum Mutant {
     ExecuteTwice,
     /// Locked is taken for decided.
     CommitOwnLock,
+    /// Who has restarted reports like who has its votes.
+    CountForgetful,
     /// An epoch with new members begins on reports of the old ones alone.
     ChangeWithoutNew,
     /// New members vote as soon as the change is decided, in the epoch that is.
@@ -51,7 +53,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::CommitByMajority,
         Self::CountAnyDigest,
         Self::DigestOfLast,
@@ -68,6 +70,7 @@ impl Mutant {
         Self::StateForgetsVotes,
         Self::ExecuteTwice,
         Self::CommitOwnLock,
+        Self::CountForgetful,
         Self::ChangeWithoutNew,
         Self::ChangeAtOnce,
         Self::ReadWithoutBarrier,
@@ -94,6 +97,7 @@ impl Mutant {
             Self::StateForgetsVotes => "state-forgets-votes",
             Self::ExecuteTwice => "execute-twice",
             Self::CommitOwnLock => "commit-own-lock",
+            Self::CountForgetful => "count-forgetful",
             Self::ChangeWithoutNew => "change-without-new",
             Self::ChangeAtOnce => "change-at-once",
             Self::ReadWithoutBarrier => "read-without-barrier",

@@ -23,6 +23,20 @@ pub(super) struct Recovery {
     /// Epochs up to this one are not rejoined.
     above: RoundsEpoch,
     tries: u32,
+    /// Whether the newest epoch that it had installed is known: from its disk, or because it never
+    /// had one.
+    knows_installed: bool,
+}
+
+impl Recovery {
+    pub(super) fn knows_installed(&self) -> bool {
+        self.knows_installed
+    }
+
+    /// There was a life that this one knows nothing of.
+    pub(super) fn forget_installed(&mut self) {
+        self.knows_installed = false;
+    }
 }
 
 impl<S: StateMachine> Rounds<S> {
@@ -38,14 +52,15 @@ impl<S: StateMachine> Rounds<S> {
             self.timers.arm(Timer::Beat, now);
             return;
         }
-        self.wait_outside(now);
+        self.wait_outside(now, boot.persisted.is_some());
     }
 
     /// Takes no part until an epoch above the promised one is started for this life.
-    pub(super) fn wait_outside(&mut self, now: Tick) {
+    pub(super) fn wait_outside(&mut self, now: Tick, knows_installed: bool) {
         self.recovery = Recovery {
             above: self.fence,
             tries: 0,
+            knows_installed,
         };
         self.mode = Mode::Recovering;
         self.timers.arm(Timer::Recover, now);

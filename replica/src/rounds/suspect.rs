@@ -228,6 +228,19 @@ impl<S: StateMachine> Rounds<S> {
             || self.waits_for_a_decision()
     }
 
+    /// While recovering: somebody has stopped for an epoch. A replica that knows which epoch it had
+    /// installed last promises too, and says so: that counts where members come and go.
+    pub(super) fn promise_from_outside(&mut self, now: Tick, fence: RoundsEpoch, out: &mut Effects) {
+        if !self.recovery.knows_installed() || fence < self.fence || fence <= self.installed {
+            return;
+        }
+        if fence > self.fence {
+            self.fence = fence;
+            self.persist(out);
+        }
+        self.report(now, out);
+    }
+
     /// While recovering: others know of a life of this replica that this one cannot remember.
     pub(super) fn learn_own_life(&mut self, incarnations: &Incarnations) {
         let me = self.config.me;
@@ -235,6 +248,7 @@ impl<S: StateMachine> Rounds<S> {
         if known > self.incarnations.of(me) {
             self.incarnations.merge(incarnations);
             self.incarnations.learn(me, known + 1);
+            self.recovery.forget_installed();
             self.pending_start = None;
         }
     }

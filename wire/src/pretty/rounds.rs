@@ -30,8 +30,9 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, message: &RoundsMessage<'_>) -> 
         ),
         RoundsMessage::Report(m) => write!(
             f,
-            "REPORT from {} epoch {} installed {} of {} seen {} locked {} committed {} {} values",
+            "REPORT from {}{} epoch {} installed {} of {} seen {} locked {} committed {} {} values",
             m.replica,
+            if m.forgot { " (forgot)" } else { "" },
             m.epoch,
             m.installed,
             m.membership.members,

@@ -50,6 +50,7 @@ fn report_that_saw(
         epoch: RoundsEpoch::from_view(ViewNumber(99)),
         installed: RoundsEpoch::from_view(ViewNumber(installed)),
         membership: Membership::first(3),
+        forgot: false,
         incarnations: Incarnations::unknown(3),
         term_base: Position::ZERO,
         seen: Position(seen as u64),

@@ -55,6 +55,9 @@ pub struct Report<'a> {
     pub installed: RoundsEpoch,
     /// Who votes in that epoch.
     pub membership: Membership,
+    /// The reporter has restarted and lacks its votes: it only tells which epoch it had installed,
+    /// and promises.
+    pub forgot: bool,
     /// The newest lives that the member knows of.
     pub incarnations: Incarnations,
     /// Number 1 of that epoch's term stands at the position after this one.
@@ -76,6 +79,7 @@ impl<'a> Report<'a> {
             epoch: reader.rounds_epoch()?,
             installed: reader.rounds_epoch()?,
             membership: Membership::parse(reader)?,
+            forgot: reader.flag("forgot")?,
             incarnations: Incarnations::parse(reader)?,
             term_base: reader.position("base of the term")?,
             seen: reader.position("seen")?,
@@ -91,6 +95,7 @@ impl<'a> Report<'a> {
         out.put_rounds_epoch(self.epoch);
         out.put_rounds_epoch(self.installed);
         self.membership.emit(out);
+        out.put_u8(self.forgot.into());
         self.incarnations.emit(out);
         out.put_u64(self.term_base.0);
         out.put_u64(self.seen.0);

@@ -130,6 +130,7 @@ impl Owned {
                 epoch,
                 installed,
                 membership: self.membership(),
+                forgot: self.wants == 2,
                 incarnations,
                 term_base: Position(self.numbers[2]),
                 seen: Position(self.numbers[3]),
