@@ -234,6 +234,14 @@ impl World<'_> {
             .note(self.now, Who::Replica(replica), "crash", detail);
     }
 
+    /// A replica starts again at once, without its disk.
+    pub(super) fn forget_everything(&mut self, replica: usize, item: usize) {
+        if self.may_fail(replica) {
+            self.crash(replica, Some((item, false)));
+            self.start_again(replica, item);
+        }
+    }
+
     /// The item that ended a replica is over.
     fn start_again(&mut self, replica: usize, item: usize) {
         let node = &mut self.nodes[replica];
