@@ -2,6 +2,7 @@
 
 use crate::Effects;
 use crate::quorum::MAX_REPLICAS;
+use wire::message::rounds::Membership;
 use wire::{
     Members, Message, ReplicaId, RoundNumber, RoundsEpoch, SlotNumber, StampHeader, SummaryHash,
     Tick, ViewNumber,
@@ -87,6 +88,8 @@ pub struct RoundsStatus {
     pub epoch: RoundsEpoch,
     /// Who votes in the epoch.
     pub members: Members,
+    /// Who is decided to be a member, from the next epoch on.
+    pub decided: Membership,
     /// The newest closed round in the stamps that came.
     pub closed_round: RoundNumber,
     /// Who was heard in it. When little is said a round may hold one member's packet.

@@ -55,6 +55,8 @@ pub enum Kind {
     RootLies,
     /// The root ends for good; another one has to take over.
     RootDies,
+    /// An operator asks for other members.
+    ChangeMembers,
     /// The controller ends and starts again.
     ControllerRestart,
 }
@@ -91,6 +93,9 @@ pub enum Profile {
     /// The same, with much else from then on and before: noise, splits, restarts of replicas, the
     /// controller and the root that is left.
     RootStorm,
+    /// Members that leave, come in and come back, and much else meanwhile. Only for protocols whose
+    /// members can change.
+    Members,
     /// Full and slow disks.
     Disk,
     /// Heavy reordering all the time, and replicas that are cut off, deaf or end meanwhile: what
@@ -104,7 +109,7 @@ pub enum Profile {
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::None,
         Self::Loss,
         Self::Reorder,
@@ -119,6 +124,7 @@ impl Profile {
         Self::LyingRoot,
         Self::RootDies,
         Self::RootStorm,
+        Self::Members,
         Self::Disk,
         Self::Storm,
         Self::Siege,
@@ -142,6 +148,7 @@ impl Profile {
             Self::LyingRoot => "lying-root",
             Self::RootDies => "root-dies",
             Self::RootStorm => "root-storm",
+            Self::Members => "members",
             Self::Disk => "disk",
             Self::Storm => "storm",
             Self::Siege => "siege",
@@ -164,6 +171,11 @@ impl Profile {
     /// Whether stamps may be false: a number given twice, numbers and rounds that run back.
     pub fn lies(self) -> bool {
         self == Self::LyingRoot
+    }
+
+    /// Whether members come and go.
+    pub fn changes_members(self) -> bool {
+        self == Self::Members
     }
 
     /// Whether messages of the bulk channel are late and come twice while a fault lasts. Not where
@@ -247,6 +259,19 @@ impl Profile {
                 K::RootReboot,
                 K::ControllerRestart,
             ],
+            Self::Members => &[
+                K::ChangeMembers,
+                K::ChangeMembers,
+                K::ChangeMembers,
+                K::ChangeMembers,
+                K::LightNoise,
+                K::Split,
+                K::Churn,
+                K::CrashWithDisk,
+                K::CrashWithoutDisk,
+                K::SlowDisk,
+                K::RootReboot,
+            ],
             Self::Disk => &[K::FullDisk, K::SlowDisk, K::CrashWithDisk, K::HarshNoise],
             Self::Storm => &[
                 K::Churn,
@@ -300,7 +325,7 @@ impl Profile {
             | Self::RootStorm
             | Self::Disk
             | Self::Storm => (2, 8),
-            Self::Siege | Self::LyingRoot => (4, 10),
+            Self::Siege | Self::LyingRoot | Self::Members => (4, 10),
             Self::All => (2, 12),
         }
     }

@@ -14,6 +14,9 @@ pub const MS: u64 = 1_000_000;
 /// The longest that steady reordering holds a frame back.
 pub const STEADY_REORDER_NS: u64 = 100_000;
 
+/// Replicas besides the members, where members come and go.
+const SPARES: usize = 2;
+
 /// Group sizes of successive seeds when none is given.
 pub const SIZES: [usize; 3] = [3, 5, 7];
 
@@ -186,6 +189,17 @@ pub enum SettingsError {
         /// Protocols that do not.
         valid: String,
     },
+    /// A protocol whose members stay.
+    #[error(
+        "protocol {protocol} has the same members for ever: --faults={profile} is not for it \
+         (valid with --faults={profile}: rounds)"
+    )]
+    FixedMembers {
+        /// The protocol.
+        protocol: &'static str,
+        /// The profile.
+        profile: &'static str,
+    },
     /// How many clients.
     #[error("{0} clients are not possible: valid are 1 to {MAX_CLIENTS}")]
     Clients(usize),
@@ -242,6 +256,12 @@ impl Settings {
                 valid: valid.join(", "),
             });
         }
+        if self.profile.changes_members() && self.protocol != ProtocolName::Rounds {
+            return Err(SettingsError::FixedMembers {
+                protocol: self.protocol.name(),
+                profile: self.profile.name(),
+            });
+        }
         if self.profile.needs_two_roots() && self.topology == Shape::Single {
             return Err(SettingsError::OneRoot {
                 profile: self.profile.name(),
@@ -273,6 +293,16 @@ impl Settings {
         let sizes = &self.replicas;
         let turn = usize::try_from(seed % sizes.len() as u64).expect("an index");
         sizes[turn]
+    }
+
+    /// Replicas that are members, or may become members, in the run with this seed.
+    pub fn known_of(&self, seed: u64) -> usize {
+        let spares = if self.profile.changes_members() {
+            SPARES
+        } else {
+            0
+        };
+        self.replicas_of(seed) + spares
     }
 
     /// The group's quorums in the run with this seed.

@@ -49,6 +49,7 @@ impl<S: StateMachine> Rounds<S> {
         RoundsStatus {
             epoch: self.installed,
             members: self.voters(),
+            decided: self.membership,
             closed_round: self.attendance.round,
             closed_members: self.attendance.members,
             silent_us: self.attendance.silent_us(),

@@ -65,6 +65,8 @@ impl Beat {
         if sent != number {
             return;
         }
+        // What comes twice is measured once; no packet has number 0.
+        self.sent[Self::place(number)].0 = 0;
         let took = now.since(at).min(most_ns);
         self.flight_ns = match self.flight_ns {
             0 => took,
@@ -165,9 +167,12 @@ impl<S: StateMachine> Rounds<S> {
         owed > self.beat.acknowledged
     }
 
-    /// Work has a majority, is not decided, and nobody has been told.
+    /// Work has a majority, is not decided, and nobody has been told; or there is no room for
+    /// more votes before something is decided, work or not: a group that is behind its root has to
+    /// be faster than it.
     fn owes_lock(&self) -> bool {
-        self.locked > self.beat.locked && self.locked.min(self.newest_work) > self.committed
+        let matters = self.locked.min(self.newest_work) > self.committed || !self.may_vote();
+        self.locked > self.beat.locked && matters
     }
 
     fn send_packet(&mut self, now: Tick, out: &mut Effects) {
@@ -269,6 +274,7 @@ mod tests {
             beat.sends(Tick(0).plus_us(at));
         }
         beat.measured(1, Tick(0).plus_us(3_000), MOST_NS);
+        beat.measured(1, Tick(0).plus_us(9_000), MOST_NS);
         assert_eq!(beat.flights_us(1), 3_000);
         for _ in 0..REMEMBERED {
             beat.sends(Tick(0).plus_us(4_000));

@@ -165,7 +165,7 @@ impl<S: StateMachine> Rounds<S> {
                 }
             }
             HeldBody::NoOp if held.sequence == next && self.may_vote() => {
-                self.vote(now, &Value::NoOp);
+                self.vote(&Value::NoOp);
             }
             HeldBody::Lacking
                 if self.hole.first == next && self.voters().contains(held.replica) =>
@@ -189,7 +189,7 @@ impl<S: StateMachine> Rounds<S> {
             && self.arrivals.get(self.next_sequence()).is_none()
         {
             self.counters.gaps_given_up += 1;
-            self.vote(now, &Value::NoOp);
+            self.vote(&Value::NoOp);
             done += 1;
         }
         if done > 0 {

@@ -90,6 +90,13 @@ impl Intake {
         }
     }
 
+    /// The own packet `number` has come back from the root. With requests it is still awaited, at
+    /// its position; an empty one is done, so that who is behind a hole can go on talking.
+    pub(super) fn is_back(&mut self, number: u64) {
+        let is_done = |flight: &mut Flight| flight.number == number && flight.requests.is_empty();
+        self.flight.take_if(is_done);
+    }
+
     /// The own packet is taken for lost.
     pub(super) fn give_up_flight(&mut self) {
         if let Some(flight) = self.flight.take() {
@@ -199,6 +206,20 @@ mod tests {
         assert!(!intake.arrive(9, Position(1)) && intake.arrive(1, Position(4)));
         assert_eq!(depart(&mut intake, 2, 2), [3]);
         assert_eq!(intake.len(), 3);
+    }
+
+    #[test]
+    fn an_empty_packet_is_awaited_until_it_is_back_and_others_until_they_have_a_position() {
+        let mut intake = Intake::default();
+        assert!(depart(&mut intake, 1, 9).is_empty());
+        intake.is_back(2);
+        assert!(intake.is_in_flight());
+        intake.is_back(1);
+        assert!(!intake.is_in_flight());
+        assert!(intake.take(&request(1, 1)));
+        assert_eq!(depart(&mut intake, 2, 9), [1]);
+        intake.is_back(2);
+        assert!(intake.is_in_flight());
     }
 
     #[test]

@@ -38,6 +38,7 @@ impl<S: StateMachine> Rounds<S> {
         if let Some(packet) = packet {
             self.note_barrier(stamp, packet, out);
             self.on_words_of(now, packet, out);
+            self.note_own_copy(now, &proposal);
         } else {
             self.counters.rejected += 1;
         }
@@ -87,13 +88,13 @@ impl<S: StateMachine> Rounds<S> {
             return;
         }
         if self.config.breaks(Mutant::VoteTwice) {
-            self.vote_twice(now, sequence, proposal);
+            self.vote_twice(sequence, proposal);
         }
         let next = self.next_sequence();
         if sequence < next {
             self.counters.copies += 1;
         } else if sequence == next && self.may_vote() {
-            self.vote(now, &Value::Packet(*proposal));
+            self.vote(&Value::Packet(*proposal));
             self.go_on(now, out);
         } else {
             self.hold(sequence, proposal);
@@ -103,9 +104,9 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     /// The break: no-ops for what is missing before a packet, and other votes when it comes.
-    fn vote_twice(&mut self, now: Tick, sequence: SequenceNumber, proposal: &Proposal<'_>) {
+    fn vote_twice(&mut self, sequence: SequenceNumber, proposal: &Proposal<'_>) {
         while self.may_vote() && self.next_sequence() < sequence {
-            self.vote(now, &Value::NoOp);
+            self.vote(&Value::NoOp);
         }
         let position = Position(self.term_base.0 + sequence.0);
         let open = position > self.committed.max(self.epoch_start);
@@ -121,9 +122,9 @@ impl<S: StateMachine> Rounds<S> {
         self.locked = self.locked.min(kept);
         self.votes.on_change_above(kept, &self.chain);
         self.intake.displace_above(kept);
-        self.vote(now, &Value::Packet(*proposal));
+        self.vote(&Value::Packet(*proposal));
         for value in above.iter().rev() {
-            self.vote(now, &Stored::value_of(value.as_ref()));
+            self.vote(&Stored::value_of(value.as_ref()));
         }
     }
 
@@ -140,12 +141,10 @@ impl<S: StateMachine> Rounds<S> {
     }
 
     /// Votes for a value at the next position.
-    pub(super) fn vote(&mut self, now: Tick, value: &Value<'_>) {
+    pub(super) fn vote(&mut self, value: &Value<'_>) {
         self.chain.push(value);
         self.note_pushed(value);
-        if let Value::Packet(proposal) = value {
-            self.note_own_copy(now, proposal);
-        }
+        self.note_flight();
         self.votes.on_push(&self.chain);
     }
 
@@ -167,12 +166,18 @@ impl<S: StateMachine> Rounds<S> {
         ReplicaId(proposal.sender) == self.config.me && proposal.incarnation == self.incarnation()
     }
 
+    /// An own packet is back from the root, though its turn may come much later.
     fn note_own_copy(&mut self, now: Tick, proposal: &Proposal<'_>) {
         if !self.is_own(proposal) {
             return;
         }
         let most_ns = self.config.timings.silent_us * 1_000;
         self.beat.measured(proposal.number, now, most_ns);
+        self.intake.is_back(proposal.number);
+        self.note_flight();
+    }
+
+    fn note_flight(&mut self) {
         if !self.intake.is_in_flight() {
             self.timers.cancel(Timer::Flight);
         }
@@ -188,7 +193,7 @@ impl<S: StateMachine> Rounds<S> {
             && self.arrivals.term() == self.installed.term
             && let Some(packet) = self.arrivals.take(self.next_sequence())
         {
-            self.vote(now, &Value::Packet(packet.as_proposal()));
+            self.vote(&Value::Packet(packet.as_proposal()));
         }
         self.after_votes(now, out);
         self.note_hole(now);

@@ -36,9 +36,12 @@ impl VotesStand {
             };
         }
         let Frontier { position, digest } = packet.acknowledged;
-        if packet.locked.position > voted.locked {
-            // It may have adopted another log; its votes count from here.
-            voted.locked = packet.locked.position;
+        let locks_more = packet.locked.position > voted.locked;
+        voted.locked = voted.locked.max(packet.locked.position);
+        let before = voted.digests.get(&packet.locked.position);
+        if locks_more && before != Some(&packet.locked.digest) {
+            // It may have adopted another log; its votes count from here. It has not if the lock
+            // is a prefix that it had voted for itself.
             voted.digests.clear();
         } else if position < voted.longest.position {
             return Err(format!(
@@ -131,6 +134,18 @@ mod tests {
         }))
     }
 
+    /// What was voted for above it stays: nothing was adopted.
+    #[test]
+    fn a_lock_of_what_was_voted_for_takes_no_vote_back() {
+        let mut invariant = VotesStand::default();
+        for (acknowledged, locked) in [(at(3, 1), at(1, 1)), (at(5, 1), at(1, 1))] {
+            let seen = invariant.see(&sent(1, packet(acknowledged, locked)));
+            assert_eq!(seen, Ok(()));
+        }
+        let seen = invariant.see(&sent(1, packet(at(3, 1), at(3, 1))));
+        assert!(seen.is_err());
+    }
+
     #[test]
     fn a_second_vote_is_found_and_an_adopted_lock_is_none() {
         for (again, locked, holds) in [
@@ -139,6 +154,8 @@ mod tests {
             (at(4, 2), at(1, 1), false),
             (at(3, 1), at(1, 1), false),
             (at(4, 2), at(2, 2), true),
+            (at(3, 2), at(2, 2), true),
+            (at(5, 1), at(4, 1), true),
         ] {
             let mut invariant = VotesStand::default();
             invariant.see(&sent(1, packet(at(4, 1), at(1, 1)))).unwrap();

@@ -89,7 +89,7 @@ impl Oracle {
         addresses: impl IntoIterator<Item = HostAddress>,
     ) -> Self {
         let agreement = settings.protocol.agreement(settings.quorum_of(seed));
-        let replicas = settings.replicas_of(seed);
+        let replicas = settings.known_of(seed);
         let asks_one_member = settings.protocol.asks_one_member();
         let client = |(index, address): (usize, HostAddress)| OracleClient {
             rotation: asks_one_member.then(|| Rotation::new(replicas, index)),

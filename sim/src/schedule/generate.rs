@@ -1,6 +1,6 @@
 //! A schedule from a seed and a profile.
 
-use super::{Between, Fault, HostSet, Item, Lie, Noise, Way, beats};
+use super::{Between, Fault, HostSet, Item, Lie, Noise, Turnover, Way, beats};
 use crate::draw::{ALWAYS_PPM, Draw, Purpose};
 use crate::profile::Kind;
 use crate::settings::{MS, Settings};
@@ -18,12 +18,15 @@ const SIEGE_NS: u64 = 40 * MS;
 /// A siege is laid to one of the first clients, which every run has.
 const FIRST_CLIENTS: u64 = 5;
 
+/// Who leaves and who comes in is counted round over fewer.
+const MAX_CHANGED: u64 = 16;
+
 /// All faults of the run with this seed, in the order of their numbers; only those that the
 /// settings ask for.
 pub fn generate(settings: &Settings, seed: u64) -> Vec<Item> {
     let mut maker = Maker {
         draw: Draw::new(seed, Purpose::Schedule),
-        replicas: settings.replicas_of(seed),
+        replicas: settings.known_of(seed),
         span: settings.fault_ns,
         beats: beats(seed, settings.fault_ns),
         items: Vec::new(),
@@ -233,6 +236,9 @@ impl Maker {
                 noticed: self.draw.below(2) == 0,
             },
             Kind::RootDies => Fault::RootDies,
+            Kind::ChangeMembers => Fault::ChangeMembers {
+                turnover: self.turnover(),
+            },
             Kind::ControllerRestart => Fault::ControllerRestart,
         })
     }
@@ -294,6 +300,25 @@ impl Maker {
         HostSet {
             clients: 0,
             ..self.some_hosts()
+        }
+    }
+
+    fn turnover(&mut self) -> Turnover {
+        let out = usize::try_from(self.draw.below(MAX_CHANGED)).expect("small");
+        let come = usize::try_from(self.draw.below(MAX_CHANGED)).expect("small");
+        match self.draw.below(4) {
+            0 => Turnover {
+                out: Some(out),
+                come: None,
+            },
+            1 => Turnover {
+                out: None,
+                come: Some(come),
+            },
+            _ => Turnover {
+                out: Some(out),
+                come: Some(come),
+            },
         }
     }
 

@@ -112,6 +112,29 @@ impl Between {
     }
 }
 
+/// A change of the members, whoever they are when it is asked for: by place among those that are
+/// members, and among those that are not, counted round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turnover {
+    /// Who leaves.
+    pub out: Option<usize>,
+    /// Who comes in.
+    pub come: Option<usize>,
+}
+
+impl fmt::Display for Turnover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.out, self.come) {
+            (Some(out), Some(come)) => {
+                write!(f, "member number {out} for outsider number {come}")
+            }
+            (Some(out), None) => write!(f, "without member number {out}"),
+            (None, Some(come)) => write!(f, "with outsider number {come}"),
+            (None, None) => f.write_str("the same"),
+        }
+    }
+}
+
 /// What a wire does to frames, in parts per million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Noise {
@@ -213,6 +236,11 @@ pub enum Fault {
     },
     /// The root ends for good, if there is another one.
     RootDies,
+    /// An operator asks all members for a change, at the beginning and again at the end.
+    ChangeMembers {
+        /// Which.
+        turnover: Turnover,
+    },
     /// The controller ends, and starts again at the item's end with the terms it has on disk.
     ControllerRestart,
 }
@@ -309,6 +337,7 @@ impl fmt::Display for Fault {
                 write!(f, "root lies: {lie}{end}")
             }
             Self::RootDies => write!(f, "root dies for good"),
+            Self::ChangeMembers { turnover } => write!(f, "other members: {turnover}"),
             Self::ControllerRestart => write!(f, "controller restarts"),
         }
     }

@@ -32,16 +32,9 @@ impl World<'_> {
         clocks.next_back().unwrap_or_default()
     }
 
-    /// Replicas that are down, recovering, or will end as soon as they save something.
-    fn failing(&self) -> usize {
-        let fails = |node: &&super::Node| !node.is_whole || node.disk.is_full();
-        self.nodes.iter().filter(fails).count()
-    }
-
     fn may_fail(&self, replica: usize) -> bool {
         let node = &self.nodes[replica];
-        let f = self.settings.quorum_of(self.seed).f();
-        node.is_whole && !node.disk.is_full() && self.failing() < f
+        node.is_whole && !node.disk.is_full() && self.may_one_more_fail(replica)
     }
 
     pub(super) fn note_fault(&mut self, item: usize, what: &str) {
@@ -105,6 +98,7 @@ impl World<'_> {
                 let root = self.reboot_root();
                 self.switches[root].darken(item);
             }
+            Fault::ChangeMembers { turnover } => self.ask_for_change(turnover),
             Fault::RootVanishes => self.root_vanishes(item),
             Fault::RootLies { lie, .. } => {
                 let root = self.root();
@@ -237,6 +231,7 @@ impl World<'_> {
                     self.reboot_root();
                 }
             }
+            Fault::ChangeMembers { turnover } => self.ask_for_change(turnover),
             Fault::ControllerRestart => self.control.release(item, self.now, &mut self.queue),
             Fault::Clock { .. } | Fault::Stop { .. } | Fault::RootDies => {}
         }
@@ -283,6 +278,14 @@ impl World<'_> {
         let detail = format_args!("incarnation {}", node.incarnation);
         self.log
             .note(self.now, Who::Replica(replica), "crash", detail);
+    }
+
+    /// A replica starts again at once, without its disk.
+    pub(super) fn forget_everything(&mut self, replica: usize, item: usize) {
+        if self.may_fail(replica) {
+            self.crash(replica, Some((item, false)));
+            self.start_again(replica, item);
+        }
     }
 
     /// The item that ended a replica is over.

@@ -118,6 +118,8 @@ pub(super) struct Birth {
     pub(super) me: ReplicaId,
     /// The group's quorums.
     pub(super) quorum: Quorum,
+    /// How many replicas there are that are members or may become members.
+    pub(super) known: usize,
     /// Its own time.
     pub(super) now: Tick,
 }
@@ -179,7 +181,7 @@ fn spec_paxos_config(settings: &Settings, birth: &Birth) -> Config {
 }
 
 fn rounds_config(settings: &Settings, birth: &Birth) -> rounds::Config {
-    let mut config = rounds::Config::new(birth.me, birth.quorum);
+    let mut config = rounds::Config::with_others(birth.me, birth.quorum, birth.known);
     config.mutant = settings.mutant.and_then(Mutant::of_rounds);
     config.payload_limit = DEFAULT_PAYLOAD_LIMIT - STAMP_LEN;
     if settings.pauses {

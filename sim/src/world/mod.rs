@@ -12,6 +12,7 @@
 //! | `wires`, `bulk`, `root`, `control` | the fabric's parts |
 //! | `lies` | a root that says what is not so |
 //! | `node`, `clock`, `member` | what is around a replica's core |
+//! | `members` | who the members are, and an operator who wants others |
 //! | `replicas` | handing inputs to cores and carrying out their effects |
 //! | `faults` | faults begin and end |
 //! | `traps` | ambushes under synchronous rounds |
@@ -22,6 +23,7 @@ mod control;
 mod faults;
 mod lies;
 mod member;
+mod members;
 mod node;
 mod queue;
 mod replicas;
@@ -144,7 +146,7 @@ pub struct World<'b> {
 impl<'b> World<'b> {
     /// The run of this seed. Settings must have been checked. `keep_log`: lines are kept.
     pub fn new(settings: &Settings, seed: u64, blueprint: &'b Blueprint, keep_log: bool) -> Self {
-        let replicas = settings.replicas_of(seed);
+        let replicas = settings.known_of(seed);
         let clients = settings.clients;
         let layout = Layout::new(settings.topology, replicas, clients);
         let (trunks, switches) = (layout.topology.links.len(), layout.switches());
@@ -205,6 +207,7 @@ impl<'b> World<'b> {
         Birth {
             me: replica_id(index),
             quorum: self.settings.quorum_of(self.seed),
+            known: self.settings.known_of(self.seed),
             now: clock.local(self.now),
         }
     }
@@ -387,20 +390,21 @@ impl<'b> World<'b> {
         if !self.healed || self.ending.is_some() || !self.oracle.is_done() {
             return;
         }
-        let mut up = self.nodes.iter().filter(|node| node.member.is_some());
-        let Some(first) = up.next().map(|node| node.seen) else {
+        let up: Vec<&Node> = self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(index, node)| node.member.is_some() && self.is_member(*index))
+            .map(|(_, node)| node)
+            .collect();
+        let Some(first) = up.first().map(|node| node.seen) else {
             return;
         };
         let at_rest = |node: &Node| {
             let seen = node.seen;
             seen.mode == Mode::Normal && seen.last == seen.last_committed && seen.hash == first.hash
         };
-        let whole = self
-            .nodes
-            .iter()
-            .filter(|node| node.member.is_some())
-            .all(at_rest);
-        if whole {
+        if up.into_iter().all(at_rest) {
             self.finish();
         }
     }
@@ -410,6 +414,7 @@ impl<'b> World<'b> {
             .nodes
             .iter()
             .enumerate()
+            .filter(|(index, _)| self.is_member(*index))
             .filter_map(|(index, node)| Some((replica_id(index), node.member.as_deref()?)))
             .collect();
         let end = Sight::End(End {

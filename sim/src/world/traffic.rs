@@ -353,6 +353,12 @@ impl World<'_> {
     }
 }
 
+/// A client's message with its header, as one payload.
+pub(super) fn datagram_of_client(message: &[u8]) -> Vec<u8> {
+    let header = StampHeader::unstamped(Kind::Request, Sender::Outsider, GROUP);
+    [header.to_bytes().as_slice(), message].concat()
+}
+
 /// A replica's message with its header, as one payload.
 pub(super) fn datagram(replica: usize, kind: Kind, message: &[u8]) -> Vec<u8> {
     let sender = Sender::Member(super::replica_id(replica));

@@ -9,7 +9,7 @@
 //!
 //! | ambush | who gets the packet | what the sender alone hears |
 //! |---|---|---|
-//! | `at_commit` | f+1 | from the first lock on |
+//! | `at_commit` | f+1 | from the first lock on; if `skip` is odd, who told it forgets everything |
 //! | `skip` even | f+1 | from the first vote on |
 //! | `skip` odd | one, not even the sender | from the votes after the hole on |
 
@@ -23,6 +23,8 @@ use wire::{Position, RoundsEpoch, Tick};
 const PASSES_NS: u64 = 10_000;
 /// Until everything that answers it has been heard.
 const ANSWERS_NS: u64 = 300_000;
+/// Until a member that has forgotten everything may have been let in again.
+const FORGETS_NS: u64 = 1_000_000;
 /// So often one ambush springs.
 const TIMES: u32 = 3;
 
@@ -49,6 +51,8 @@ pub(super) struct Trap {
     until: Until,
     /// Who alone got the packet.
     alone: Option<usize>,
+    /// Whose process ends and starts again without its disk before the root reboots.
+    forgets: Option<usize>,
     times: u32,
     /// Of the events that let it go on, the newest.
     step: u32,
@@ -87,7 +91,11 @@ impl World<'_> {
             Until::Never => false,
         };
         if now {
-            self.hush(trap);
+            let forgets = at_commit && skip % 2 == 1 && trap.times == 1 && replica != trap.sender;
+            self.hush(Trap {
+                forgets: forgets.then_some(replica),
+                ..trap
+            });
         }
     }
 
@@ -108,6 +116,7 @@ impl World<'_> {
             epoch: packet.epoch,
             until: Until::Vote,
             alone: None,
+            forgets: None,
             times: 1,
             step: 1,
             rebooted: false,
@@ -142,6 +151,7 @@ impl World<'_> {
             epoch: packet.epoch,
             until: Until::Vote,
             alone: None,
+            forgets: None,
             times: trap.times + 1,
             step: trap.step + 1,
             rebooted: false,
@@ -177,11 +187,21 @@ impl World<'_> {
         if let Some(alone) = trap.alone {
             return self.wall_in(item, one(alone), Between::Replicas);
         }
+        self.wall_in(item, one(trap.sender), Between::Replicas);
+        if let Some(witness) = trap.forgets {
+            let trap = Trap {
+                forgets: None,
+                step: trap.step + 1,
+                ..trap
+            };
+            self.trap_later(&trap, FORGETS_NS);
+            self.trap = Some(trap);
+            return self.forget_everything(witness, item);
+        }
         self.trap = Some(Trap {
             rebooted: true,
             ..trap
         });
-        self.wall_in(item, one(trap.sender), Between::Replicas);
         self.reboot_root();
         self.note_fault(item, "reboots the root:");
     }
