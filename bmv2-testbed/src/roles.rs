@@ -3,6 +3,7 @@
 
 mod controller_role;
 mod front;
+mod members;
 mod replica_role;
 mod switch_role;
 

@@ -9,7 +9,7 @@ mod common;
 use common::load::Load;
 use common::{Deployment, NAMESPACES, PATIENCE, has, kill_9, may_use_namespaces, output, skip};
 use std::io::Write;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -140,6 +140,48 @@ fn in_namespaces() {
     for protocol in ["rounds", "spec-paxos"] {
         root_is_killed("netns", protocol, true);
     }
+}
+
+/// The root answers its controller and hears nobody: members say so.
+#[test]
+fn by_rounds_a_root_whose_wire_is_cut_is_left() {
+    if !may_use_namespaces() {
+        return skip("a root's wire is cut in namespaces", NAMESPACES);
+    }
+    let flags = [
+        "--fabric=netns",
+        "--topology=dual-root,3",
+        "--protocol=rounds",
+    ];
+    let deployment = Deployment::up(&flags);
+    let first = root(&deployment);
+    let load = Load::start(deployment.resp, 4, 1);
+    load.wait_for(STRETCH);
+    let status = deployment.status();
+    let namespace = format!("db-{}-s1", status["deployment"].as_str().unwrap());
+    let interface = format!("{}-eth1", first.name);
+    let cut = ["-n", &namespace, "link", "set", "dev", &interface, "down"];
+    assert!(Command::new("ip").args(cut).status().unwrap().success());
+    load.wait_for(STRETCH);
+    let seen = load.finish();
+    let second = root(&deployment);
+    assert_ne!(second.name, first.name);
+    assert!(second.term > first.term);
+    let _ = writeln!(
+        std::io::stderr(),
+        "measured: rounds, netns: nobody answered for {:.0} ms when the root's wire was cut",
+        seen.longest_gap.as_secs_f64() * 1e3
+    );
+    let digests = deployment.settled_digests(3);
+    assert!(
+        digests.windows(2).all(|pair| pair[0] == pair[1]),
+        "{digests:?}"
+    );
+    assert_eq!(
+        root(&deployment).term,
+        second.term,
+        "terms are not raised on"
+    );
 }
 
 #[test]

@@ -155,6 +155,30 @@ impl Failover {
         moves
     }
 
+    /// The group's members hear nothing from this root although it answers the controller. Nothing
+    /// moves if the group has left it already, or has nowhere to go.
+    pub fn on_silence(&mut self, group: GroupId, root: &str) -> Vec<Move> {
+        let Some(seat) = self.placement.seats.get_mut(&group) else {
+            return Vec::new();
+        };
+        let is_there = seat.root == root && seat.routed_to == root;
+        let mut candidates = self.candidates.get(&group).into_iter().flatten();
+        let other = candidates
+            .find(|other| *other != root && self.health.get(*other) == Some(&Health::Ready));
+        match other {
+            Some(to) if is_there => {
+                seat.root.clone_from(to);
+                vec![Move {
+                    group,
+                    from: root.to_owned(),
+                    to: to.clone(),
+                    done: false,
+                }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The leaf follows groups to where they have been written.
     fn routes_to(&mut self, switch: &str, groups: &[GroupId]) -> Vec<Move> {
         let mut moves = Vec::new();

@@ -12,6 +12,7 @@ use p4runtime::table::Disagreements;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use wire::GroupId;
 
 use crate::controller::{Pauses, Probe, Reports, Settled, SwitchController, TryError};
 use crate::event::{EventKind, Events, InstalledGroup};
@@ -152,14 +153,32 @@ pub async fn run(
     events: Events,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ControllerError> {
+    let (_, nobody) = mpsc::unbounded_channel();
+    run_hearing_members(config, topology, artifacts, events, nobody, shutdown).await
+}
+
+/// Groups that hear nothing from a root of theirs, which answers the controller, with its name.
+pub type Silences = mpsc::UnboundedReceiver<(GroupId, String)>;
+
+/// As [`run`], where somebody listens to members and says so when a group hears nothing from its
+/// root. Whoever says it takes care that it is not said
+/// more often than members can follow.
+pub async fn run_hearing_members(
+    config: Config,
+    topology: Topology,
+    artifacts: Artifacts,
+    events: Events,
+    silences: Silences,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), ControllerError> {
     let mut tasks = JoinSet::new();
     let (reports, news) = mpsc::unbounded_channel();
-    let fleet = fleet(&config, &topology, &artifacts, &events, &reports)?;
-    for (_, controller) in fleet.controllers {
+    let (controllers, fleet) = fleet(&config, &topology, &artifacts, &events, &reports)?;
+    for (_, controller) in controllers {
         let shutdown = shutdown.clone();
         tasks.spawn(async move { controller.run(shutdown).await });
     }
-    let place = place(topology, fleet.failover, fleet.plans, news, events);
+    let place = place(topology, fleet, news, silences, events);
     tokio::select! {
         () = place => {}
         // Dropping the set stops all, so that a caller may also just drop this future.
@@ -179,18 +198,30 @@ pub async fn run(
 /// Changes plans as groups move, for as long as there are news.
 async fn place(
     topology: Topology,
-    mut failover: Failover,
-    plans: BTreeMap<String, watch::Sender<Arc<Plan>>>,
+    mut fleet: Fleet,
     mut news: mpsc::UnboundedReceiver<(String, News)>,
+    mut silences: Silences,
     events: Events,
 ) {
-    while let Some((switch, news)) = news.recv().await {
-        let moves = failover.on_news(&switch, &news);
+    let mut anybody_listens = true;
+    loop {
+        let moves = tokio::select! {
+            told = news.recv() => match told {
+                Some((switch, news)) => fleet.failover.on_news(&switch, &news),
+                None => return,
+            },
+            told = silences.recv(), if anybody_listens => {
+                anybody_listens = told.is_some();
+                told.map_or_else(Vec::new, |(group, root)| {
+                    fleet.failover.on_silence(group, &root)
+                })
+            }
+        };
         if moves.is_empty() {
             continue;
         }
-        for (name, plan) in &plans {
-            let placed = Plan::placed(&topology, name, failover.placement());
+        for (name, plan) in &fleet.plans {
+            let placed = Plan::placed(&topology, name, fleet.failover.placement());
             // The topology has a plan in one placement, hence in all.
             let new = Arc::new(placed.expect("checked at the start"));
             plan.send_if_modified(|plan| {
@@ -226,8 +257,8 @@ pub async fn install(
 ) -> Result<Vec<Outcome>, ControllerError> {
     let mut outcomes = Vec::new();
     let (reports, _news) = mpsc::unbounded_channel();
-    let fleet = fleet(&config, &topology, &artifacts, &events, &reports)?;
-    for (switch, controller) in fleet.controllers {
+    let (controllers, _) = fleet(&config, &topology, &artifacts, &events, &reports)?;
+    for (switch, controller) in controllers {
         match controller.once().await {
             Ok(Settled { groups, installed }) => {
                 outcomes.push(Outcome {
@@ -242,9 +273,10 @@ pub async fn install(
     Ok(outcomes)
 }
 
-/// The controllers of all switches, and what decides their plans.
+type Named = (String, SwitchController<P4RuntimeTarget>);
+
+/// What decides the plans of all switches.
 struct Fleet {
-    controllers: Vec<(String, SwitchController<P4RuntimeTarget>)>,
     plans: BTreeMap<String, watch::Sender<Arc<Plan>>>,
     failover: Failover,
 }
@@ -255,7 +287,7 @@ fn fleet(
     artifacts: &Artifacts,
     events: &Events,
     reports: &Reports,
-) -> Result<Fleet, ControllerError> {
+) -> Result<(Vec<Named>, Fleet), ControllerError> {
     topology.validate().map_err(PlanError::from)?;
     let tables = Arc::new(Tables::bind(&artifacts.p4info)?);
     let terms = TermStore::open(&config.state_file, config.controller)?;
@@ -286,9 +318,9 @@ fn fleet(
                 .with_audit_interval(config.audit_interval);
         controllers.push((switch.name.clone(), controller));
     }
-    Ok(Fleet {
-        controllers,
+    let fleet = Fleet {
         plans,
         failover: Failover::new(topology, placement),
-    })
+    };
+    Ok((controllers, fleet))
 }

@@ -61,6 +61,18 @@ pub enum Kind {
     ControllerRestart,
 }
 
+/// What else happens where a root dies.
+const ROOT_STORM: &[Kind] = &[
+    Kind::LightNoise,
+    Kind::HarshNoise,
+    Kind::Split,
+    Kind::CrashWithDisk,
+    Kind::CrashWithoutDisk,
+    Kind::RootReboot,
+    Kind::RootVanishes,
+    Kind::ControllerRestart,
+];
+
 /// A named mix of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -193,22 +205,8 @@ impl Profile {
     pub fn kinds(self) -> &'static [Kind] {
         use Kind as K;
         match self {
-            Self::None
-            | Self::Loss
-            | Self::Reorder
-            | Self::Rolling
-            | Self::RollingLost
-            | Self::RootDies => &[],
-            Self::RootStorm => &[
-                K::LightNoise,
-                K::HarshNoise,
-                K::Split,
-                K::CrashWithDisk,
-                K::CrashWithoutDisk,
-                K::RootReboot,
-                K::RootVanishes,
-                K::ControllerRestart,
-            ],
+            _ if self.count() == (0, 0) => &[],
+            Self::RootStorm => ROOT_STORM,
             Self::Light => &[K::LightNoise, K::LightNoise, K::SlowLink, K::Clock],
             Self::Harsh => &[K::HarshNoise, K::HarshNoise, K::Cut, K::SlowLink, K::Clock],
             Self::Crash => &[
@@ -284,7 +282,8 @@ impl Profile {
                 K::CrashWithoutDisk,
             ],
             Self::Siege => &[K::Siege, K::Siege, K::Ambush],
-            Self::All => &[
+            // Those without a count are above.
+            _ => &[
                 K::LightNoise,
                 K::HarshNoise,
                 K::Cut,

@@ -310,12 +310,10 @@ impl Settings {
         Quorum::of(self.replicas_of(seed)).expect("settings were checked")
     }
 
-    /// The command line that runs this seed again with these settings, after the verb.
-    pub fn flags(&self, seed: u64) -> String {
+    /// The flags that say which group it is.
+    fn add_group(&self, flags: &mut String) {
         use std::fmt::Write as _;
         let default = Self::default();
-        let mut flags = format!("--seed={seed}");
-        // Writing to a string cannot fail.
         if self.protocol != default.protocol {
             let _ = write!(flags, " --protocol={}", self.protocol.name());
         }
@@ -325,6 +323,15 @@ impl Settings {
         if self.replicas != default.replicas {
             let _ = write!(flags, " --replicas={}", list(&self.replicas));
         }
+    }
+
+    /// The command line that runs this seed again with these settings, after the verb.
+    pub fn flags(&self, seed: u64) -> String {
+        use std::fmt::Write as _;
+        let default = Self::default();
+        let mut flags = format!("--seed={seed}");
+        // Writing to a string cannot fail.
+        self.add_group(&mut flags);
         for (flag, ours, theirs) in [
             ("clients", self.clients as u64, default.clients as u64),
             (

@@ -1,10 +1,11 @@
 //! The controller: keeps the switches as the topology says, with a fresh term whenever it must.
 
+use super::members::listen;
 use super::{RoleError, stopped};
 use crate::artifacts::{ROOT_JSON, ROOT_P4INFO};
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, ProtocolName, Shape};
 use crate::status;
-use controller::{Artifacts, Config, Event, EventKind, Events};
+use controller::{Artifacts, Config, Event, EventKind, Events, run_hearing_members};
 use link::StopFlag;
 use p4runtime::P4Info;
 use serde_json::{Map, Value, json};
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// What the controller last told of the switches.
 #[derive(Clone)]
@@ -78,6 +79,13 @@ impl ControllerState {
     /// the one that stamps are.
     pub fn is_verified(&self) -> bool {
         self.known().is_verified()
+    }
+
+    /// The switch that stamps and its term, once there is one.
+    pub(super) fn root(&self) -> Option<(String, u32)> {
+        let known = self.known();
+        let root = known.root.as_ref()?;
+        Some((root.switch.clone(), root.term))
     }
 
     /// What operators see.
@@ -170,13 +178,19 @@ pub async fn control(
 ) -> Result<(), RoleError> {
     let p4info = P4Info::from_text(ROOT_P4INFO)?;
     let artifacts = Artifacts::new(ROOT_JSON.to_vec(), p4info);
+    let listened = state.clone();
     let events = Events::to(move |event| {
         state.note(&event);
         tell(&event);
     });
     let (ended, shutdown) = watch::channel(false);
     let config = Config::new(state_file(deployment));
-    let running = controller::run(config, deployment.topology()?, artifacts, events, shutdown);
+    let (silent, silences) = mpsc::unbounded_channel();
+    if deployment.topology != Shape::Single && deployment.protocol == ProtocolName::Rounds {
+        listen(deployment, listened, silent, stop.clone())?;
+    }
+    let topology = deployment.topology()?;
+    let running = run_hearing_members(config, topology, artifacts, events, silences, shutdown);
     tokio::select! {
         outcome = running => outcome?,
         () = stopped(stop) => { ended.send_replace(true); }

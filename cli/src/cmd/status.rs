@@ -76,7 +76,8 @@ fn root(said: &Value, now: SystemTime) -> Option<String> {
     let changes = said["root_changes"].as_u64()?;
     if changes > 0 {
         // Writing to a string cannot fail.
-        let _ = write!(text, "; {changes} changes");
+        let s = if changes == 1 { "" } else { "s" };
+        let _ = write!(text, "; {changes} change{s}");
     }
     if let Some(us) = said["root_changed_in_us"].as_u64() {
         let ms = Duration::from_micros(us).as_secs_f64() * 1e3;

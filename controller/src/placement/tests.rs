@@ -89,6 +89,21 @@ fn a_controller_that_restarts_finds_groups_where_they_are() {
     assert_eq!(placement.seat(KV).expect("it").root, roots[0].name);
 }
 
+#[test]
+fn a_root_that_members_do_not_hear_is_left_once() {
+    let (mut failover, active, other) = ready();
+    let moves = failover.on_silence(KV, &active);
+    assert!(moves.len() == 1 && !moves[0].done, "{moves:?}");
+    // Packets still go to the old root: what is said of it is old.
+    assert_eq!(failover.on_silence(KV, &active), []);
+    assert_eq!(failover.on_silence(KV, &other), []);
+    failover.on_news(&other, &News::Written(vec![KV]));
+    assert_eq!(failover.on_silence(KV, &active), []);
+    // With nowhere to go it stays.
+    failover.on_news(&active, &News::Lost);
+    assert_eq!(failover.on_silence(KV, &other), []);
+}
+
 proptest! {
     /// Whatever happens: packets go only where the group was written, and a group whose root is
     /// lost while another one is ready is not left there.

@@ -137,17 +137,20 @@ impl World<'_> {
         self.at_port(switch, port, frame);
     }
 
+    /// By host: whether it does not get what the frame's sender sends.
+    fn blocked_from(&self, frame: &[u8]) -> Vec<bool> {
+        let source = frame.get(SOURCE_IP..DESTINATION_IP);
+        let source = source.and_then(|ip| self.layout.host_of(ip.try_into().ok()?));
+        let is_blocked = |to: usize| {
+            !self.walls.is_empty() && source.is_some_and(|from| self.is_blocked(from, to))
+        };
+        (0..self.layout.hosts.len()).map(is_blocked).collect()
+    }
+
     /// A frame runs through the program; its copies go to their wires.
     fn at_port(&mut self, switch: usize, port: PortNumber, frame: &[u8]) {
         let replicas = self.nodes.len();
-        let source = frame.get(SOURCE_IP..DESTINATION_IP);
-        let source = source.and_then(|ip| self.layout.host_of(ip.try_into().ok()?));
-        let blocked: Vec<bool> = (0..self.layout.hosts.len())
-            .map(|to| {
-                let from = source.unwrap_or(to);
-                !self.walls.is_empty() && self.is_blocked(from, to)
-            })
-            .collect();
+        let blocked = self.blocked_from(frame);
         let Self {
             switches,
             layout,
