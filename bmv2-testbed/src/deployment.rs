@@ -5,6 +5,7 @@ use controller::topology::{Group as TopologyGroup, Topology, TopologyError};
 use link::faults::{FaultPlan, Probability};
 use link::{MacAddress, Mtu};
 use replica::Quorum;
+use replica::quorum::MAX_REPLICAS;
 use replica::driver::Group;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -168,8 +169,11 @@ pub struct Deployment {
     pub fabric: Fabric,
     /// The protocol.
     pub protocol: ProtocolName,
-    /// How many replicas.
+    /// How many replicas, spares included.
     pub replicas: usize,
+    /// So many of them, the last ones, are no members at first.
+    #[serde(default)]
+    pub spares: usize,
     /// Bytes of the longest IP packet.
     pub mtu: u16,
     /// Round length is 2^round_shift µs.
@@ -213,8 +217,10 @@ pub struct Options {
     pub protocol: ProtocolName,
     /// How switches are wired.
     pub topology: Shape,
-    /// How many replicas.
+    /// How many replicas are members at first.
     pub replicas: usize,
+    /// How many there are besides.
+    pub spares: usize,
     /// Bytes of the longest IP packet.
     pub mtu: u16,
     /// Round length is 2^round_shift µs.
@@ -253,6 +259,20 @@ pub enum DeploymentError {
     /// The group's size.
     #[error(transparent)]
     GroupSize(#[from] replica::quorum::GroupSizeError),
+    /// Spares of a protocol that has no use for them.
+    #[error(
+        "protocol {} has the same members for ever: leave --spares out, or use --protocol=rounds",
+        .0.name()
+    )]
+    FixedMembers(ProtocolName),
+    /// More replicas than a group can have.
+    #[error("{spares} spares are not possible: with these replicas valid are 0 to {most}")]
+    Spares {
+        /// How many were asked for.
+        spares: usize,
+        /// How many there can be.
+        most: usize,
+    },
     /// One server is one server.
     #[error(
         "protocol unreplicated takes exactly 1 replica, not {0}; use --replicas=1 or --protocol=spec-paxos"
@@ -318,17 +338,19 @@ impl Deployment {
     pub fn plan(options: &Options) -> Result<Self, DeploymentError> {
         // Before anything is made that has as many parts.
         Quorum::of(options.replicas)?;
-        let hosts = options.replicas + 1;
+        let replicas = options.replicas + options.spares;
+        check_spares(options.protocol, replicas, options.spares)?;
+        let hosts = replicas + 1;
         let mut ports = FreePorts::new(options.unique);
         let namespaces = matches!(options.fabric, Fabric::Netns | Fabric::Bmv2);
         let bulk = match options.fabric {
             Fabric::Embedded => Vec::new(),
             Fabric::Tunnel => {
-                let bulk = (0..options.replicas).map(|_| ports.tcp());
+                let bulk = (0..replicas).map(|_| ports.tcp());
                 bulk.collect::<Result<_, _>>()
                     .map_err(DeploymentError::NoPort)?
             }
-            Fabric::Netns | Fabric::Bmv2 => (0..options.replicas)
+            Fabric::Netns | Fabric::Bmv2 => (0..replicas)
                 .map(|index| (host_ip(index), BULK_PORT).into())
                 .collect(),
         };
@@ -360,7 +382,8 @@ impl Deployment {
             folder: options.folder.clone(),
             fabric: options.fabric,
             protocol: options.protocol,
-            replicas: options.replicas,
+            replicas,
+            spares: options.spares,
             mtu: options.mtu,
             round_shift: options.round_shift,
             gap_awareness: options.gap_awareness,
@@ -426,8 +449,11 @@ impl Deployment {
 
     /// A file may have been written by anyone: what the code relies on is checked once, here.
     fn check(&self) -> Result<(), DeploymentError> {
+        check_spares(self.protocol, self.replicas, self.spares)?;
         match self.protocol {
-            ProtocolName::SpecPaxos | ProtocolName::Rounds => drop(Quorum::of(self.replicas)?),
+            ProtocolName::SpecPaxos | ProtocolName::Rounds => {
+                drop(Quorum::of(self.replicas - self.spares)?);
+            }
             ProtocolName::Unreplicated if self.replicas == 1 => {}
             ProtocolName::Unreplicated => return Err(DeploymentError::OneServer(self.replicas)),
         }
@@ -502,9 +528,9 @@ impl Deployment {
         }
     }
 
-    /// The group's quorums.
+    /// The quorums of the first members.
     pub fn quorum(&self) -> Quorum {
-        Quorum::of(self.replicas).expect("checked when the deployment was planned")
+        Quorum::of(self.replicas - self.spares).expect("checked when the deployment was planned")
     }
 
     /// Where the front doors listen, by the member that each prefers.
@@ -526,6 +552,22 @@ impl Deployment {
     pub fn socket(&self, role: &str) -> PathBuf {
         self.folder.join(format!("{role}.sock"))
     }
+}
+
+/// There is room for spares, and a protocol that knows what to do with them.
+fn check_spares(
+    protocol: ProtocolName,
+    replicas: usize,
+    spares: usize,
+) -> Result<(), DeploymentError> {
+    if spares > 0 && protocol != ProtocolName::Rounds {
+        return Err(DeploymentError::FixedMembers(protocol));
+    }
+    if spares >= replicas || replicas > MAX_REPLICAS {
+        let most = MAX_REPLICAS - (replicas - spares).min(MAX_REPLICAS);
+        return Err(DeploymentError::Spares { spares, most });
+    }
+    Ok(())
 }
 
 fn check_doors(doors: usize, replicas: usize) -> Result<(), DeploymentError> {
@@ -625,6 +667,7 @@ mod tests {
             protocol: ProtocolName::SpecPaxos,
             topology: Shape::Single,
             replicas,
+            spares: 0,
             mtu: 1_428,
             round_shift: 8,
             resp_port: 0,

@@ -117,7 +117,7 @@ impl Embedded {
         for (index, handle) in self.replicas.iter().enumerate() {
             let handle = handle.clone();
             let socket = deployment.socket(&crate::roles::replica_name(index));
-            status::serve(&socket, &stop, move || crate::roles::report(&handle))?;
+            crate::roles::serve_operator(&socket, &stop, handle)?;
         }
         let info = crate::roles::FrontInfo::new(&deployment, self.client.clone());
         let front = info.report(&deployment);

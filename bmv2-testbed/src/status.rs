@@ -7,17 +7,21 @@ use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
+use wire::message::rounds::{Change, Membership};
 use wire::{Members, ReplicaId};
 
 /// How long a role has to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The longest answer.
 const ANSWER_LIMIT: u64 = 1 << 20;
+/// The longest command.
+const COMMAND_LIMIT: u64 = 1 << 10;
 
 /// A socket that cannot be opened or does not answer.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +37,14 @@ pub fn serve(
     path: &Path,
     stop: &StopFlag,
     report: impl Fn() -> Value + Send + 'static,
+) -> Result<thread::JoinHandle<()>, StatusError> {
+    serve_streams(path, stop, move |stream| answer(stream, &report()))
+}
+
+fn serve_streams(
+    path: &Path,
+    stop: &StopFlag,
+    serve: impl Fn(&UnixStream) -> io::Result<()> + Send + 'static,
 ) -> Result<thread::JoinHandle<()>, StatusError> {
     let error = |operation| {
         let path = path.to_path_buf();
@@ -58,7 +70,7 @@ pub fn serve(
                 && let Ok((stream, _)) = listener.accept()
             {
                 // Whoever asked may have gone.
-                let _ = answer(stream, &report());
+                let _ = serve(&stream);
             }
         }
         let _ = fs::remove_file(path);
@@ -71,7 +83,47 @@ pub fn serve(
     })
 }
 
-fn answer(mut stream: UnixStream, report: &Value) -> io::Result<()> {
+/// The same, and carries out what is asked for: `command` gets the text of whoever sends one.
+pub fn serve_commands(
+    path: &Path,
+    stop: &StopFlag,
+    report: impl Fn() -> Value + Send + 'static,
+    command: impl Fn(&str) -> Value + Send + 'static,
+) -> Result<thread::JoinHandle<()>, StatusError> {
+    serve_streams(path, stop, move |stream| {
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut text = String::new();
+        stream.take(COMMAND_LIMIT).read_to_string(&mut text)?;
+        let said = if text.is_empty() {
+            report()
+        } else {
+            command(&text)
+        };
+        answer(stream, &said)
+    })
+}
+
+/// The text by which a replica is told to propose a change of the members.
+pub fn change_text(change: Change) -> String {
+    let Change(Membership { version, members }) = change;
+    format!("members {version} {}", members.0)
+}
+
+/// The change that a text asks for.
+pub fn parse_change(text: &str) -> Option<Change> {
+    let mut words = text.split_whitespace();
+    let membership = match (words.next()?, words.next()?, words.next()?, words.next()) {
+        ("members", version, members, None) => Membership {
+            version: version.parse().ok()?,
+            members: Members(members.parse().ok()?),
+        },
+        _ => return None,
+    };
+    Some(Change(membership))
+}
+
+fn answer(mut stream: &UnixStream, report: &Value) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(format!("{report}\n").as_bytes())
@@ -85,9 +137,21 @@ pub fn ask(path: &Path) -> Value {
     }
 }
 
+/// Has the role behind `path` carry something out; returns what it says.
+pub fn command(path: &Path, text: &str) -> io::Result<Value> {
+    exchange(path, text)
+}
+
 fn read(path: &Path) -> io::Result<Value> {
-    let stream = UnixStream::connect(path)?;
+    exchange(path, "")
+}
+
+fn exchange(path: &Path, said: &str) -> io::Result<Value> {
+    let mut stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(said.as_bytes())?;
+    stream.shutdown(Shutdown::Write)?;
     let mut text = String::new();
     stream.take(ANSWER_LIMIT).read_to_string(&mut text)?;
     Ok(serde_json::from_str(&text)?)
@@ -153,6 +217,10 @@ fn of_rounds(rounds: &RoundsStatus) -> Value {
     json!({
         "closed": rounds.closed_round.0,
         "members": numbers(rounds.members),
+        "decided": {
+            "version": rounds.decided.version,
+            "members": numbers(rounds.decided.members),
+        },
         "heard": numbers(rounds.closed_members.common(rounds.members)),
         "silent_us": rounds.members.iter().map(silent_us).collect::<Vec<_>>(),
     })

@@ -36,6 +36,7 @@ fn run() -> Result<(), Failure> {
         Verb::Up(arguments) => cmd::up::run(&arguments, output),
         Verb::Down(arguments) => cmd::down::run(&arguments, output),
         Verb::Status(arguments) => cmd::status::run(&arguments, output),
+        Verb::Members(arguments) => cmd::members::run(&arguments, output),
         Verb::Kv(arguments) => cmd::kv::run(&arguments, output),
         Verb::Switch(arguments) => cmd::roles::switch(&arguments),
         Verb::Controller(arguments) => cmd::roles::controller(&arguments),

@@ -12,7 +12,7 @@ use replica::rounds::{self, Rounds};
 use replica::spec_paxos::{self, Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wire::message::Reply;
 use wire::{GroupId, ReplicaId, STAMP_LEN};
@@ -51,7 +51,7 @@ pub fn replica_node(
             Ok((Box::new(node), handle))
         }
         ProtocolName::Rounds => {
-            let mut config = rounds::Config::new(me, deployment.quorum());
+            let mut config = rounds::Config::with_others(me, deployment.quorum(), deployment.replicas);
             config.payload_limit = endpoint.payload_limit().saturating_sub(STAMP_LEN);
             let core = match boot {
                 Boot::First => Rounds::format(config, machine, now),
@@ -116,8 +116,26 @@ pub fn run_replica(
     let bulk: Bulk = (Box::new(sender), inbox);
     let (node, handle) = replica_node(deployment, index, endpoint, bulk, Some(store))?;
     let socket = deployment.socket(&replica_name(index));
-    status::serve(&socket, stop, move || report(&handle))?;
+    serve_operator(&socket, stop, handle)?;
     run_here(node, stop)
+}
+
+/// Answers and obeys whoever connects to a replica's control socket.
+pub fn serve_operator(
+    socket: &Path,
+    stop: &StopFlag,
+    handle: ReplicaHandle,
+) -> Result<(), RoleError> {
+    let told = handle.clone();
+    let obey = move |text: &str| match status::parse_change(text) {
+        None => json!({ "error": format!("{text:?} is no command; valid is: members VERSION BITS") }),
+        Some(change) => match told.change(change) {
+            Ok(()) => json!({ "proposes": change.0.members.to_string() }),
+            Err(error) => json!({ "error": error.to_string() }),
+        },
+    };
+    status::serve_commands(socket, stop, move || report(&handle), obey)?;
+    Ok(())
 }
 
 /// What the replica behind `handle` says of itself.

@@ -158,6 +158,7 @@ fn plan(fabric: Fabric, shape: Shape, folder: &std::path::Path) -> Deployment {
         protocol: ProtocolName::Rounds,
         topology: shape,
         replicas: MEMBERS,
+        spares: 0,
         mtu: 1_428,
         round_shift: 8,
         gap_awareness: true,

@@ -52,6 +52,9 @@ pub(crate) struct UpArguments {
     /// Replicas in the group: 1, 3, 5, … 15; as many as the topology says, else 3.
     #[arg(long, env = "DOWNBEAT_REPLICAS")]
     pub(crate) replicas: Option<usize>,
+    /// Replicas besides, that may become members; by protocol rounds.
+    #[arg(long, env = "DOWNBEAT_SPARES", default_value_t = 0)]
+    pub(crate) spares: usize,
     /// Port of the RESP front door; 0 for any free one.
     #[arg(long, env = "DOWNBEAT_RESP_PORT", default_value_t = 6380)]
     pub(crate) resp_port: u16,
@@ -91,6 +94,20 @@ pub(crate) struct RunArguments {
     /// The deployment's folder; the newest one if not given.
     #[arg(long, env = "DOWNBEAT_RUN", default_value = "runs/up")]
     pub(crate) run: PathBuf,
+}
+
+/// Arguments of `members`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MembersArguments {
+    /// The deployment's folder; the newest one if not given.
+    #[arg(long, env = "DOWNBEAT_RUN", default_value = "runs/up")]
+    pub(crate) run: PathBuf,
+    /// Replicas that come in, by name: r3, or r3,r4.
+    #[arg(long, env = "DOWNBEAT_ADD", value_delimiter = ',')]
+    pub(crate) add: Vec<String>,
+    /// Members that leave.
+    #[arg(long, env = "DOWNBEAT_REMOVE", value_delimiter = ',')]
+    pub(crate) remove: Vec<String>,
 }
 
 /// Arguments of `kv`.

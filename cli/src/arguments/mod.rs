@@ -57,6 +57,11 @@ pub(crate) enum Verb {
     /// Tell how each part of a deployment is.
     #[command(before_help = "Examples:\n  downbeat status\n  downbeat status --json\n")]
     Status(RunArguments),
+    /// Tell who is a member of the group, or have others in their place.
+    #[command(
+        before_help = "Examples:\n  downbeat members\n  downbeat members --add=r3 --remove=r0\n"
+    )]
+    Members(MembersArguments),
     /// Ask the key-value store of a deployment.
     #[command(
         before_help = "Examples:\n  downbeat kv put greeting hello\n  downbeat kv get greeting\n"

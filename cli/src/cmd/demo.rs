@@ -36,6 +36,7 @@ pub(crate) fn run(arguments: &DemoArguments, output: Output) -> Result<(), Failu
         protocol: arguments.protocol.0,
         topology: Shape::Single,
         replicas: arguments.replicas,
+        spares: 0,
         mtu: 1_428,
         round_shift: 8,
         gap_awareness: arguments.gap_awareness.is_on(),

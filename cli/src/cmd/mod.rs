@@ -5,6 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod kv;
+pub(crate) mod members;
 pub(crate) mod p4;
 pub(crate) mod replay;
 pub(crate) mod roles;

@@ -43,6 +43,7 @@ pub(crate) fn run(arguments: &UpArguments, output: Output) -> Result<(), Failure
         protocol: arguments.protocol.0,
         topology: arguments.topology.shape,
         replicas: replicas(arguments)?,
+        spares: arguments.spares,
         mtu: arguments.mtu + HEADERS,
         round_shift: arguments
             .round_shift

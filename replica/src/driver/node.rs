@@ -13,7 +13,11 @@ use std::string::String;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 use std::vec::Vec;
-use wire::{GroupId, HostAddress, Kind, Message, ReplicaId, Sender, StampHeader, Tick};
+use wire::message::rounds::Change;
+use wire::message::{Request, Wants};
+use wire::{
+    ClientId, GroupId, HostAddress, Kind, Message, ReplicaId, RequestNumber, Sender, StampHeader, Tick,
+};
 
 /// Datagrams handled before effects are carried out.
 const BATCH: usize = 64;
@@ -36,6 +40,8 @@ pub struct Group {
 pub enum Command {
     /// How it is.
     Status(SyncSender<Report>),
+    /// It is to propose other members.
+    Change(Change),
 }
 
 /// A replica's state with its driver's counters.
@@ -85,14 +91,22 @@ impl ReplicaHandle {
     /// The replica's state; waits at most `patience`.
     pub fn status(&self, patience: Duration) -> Result<Report, StatusError> {
         let (answer, answers): (_, Receiver<Report>) = sync_channel(1);
-        match self.commands.send(Command::Status(answer)) {
-            Ok(()) => {}
-            Err(InboxError::Closed(_)) => return Err(StatusError::Ended),
-            Err(InboxError::Full(_)) => return Err(StatusError::Silent(Duration::ZERO)),
-        }
+        self.command(Command::Status(answer))?;
         answers
             .recv_timeout(patience)
             .map_err(|_| StatusError::Silent(patience))
+    }
+
+    /// Has the replica propose a change of the members. What comes of it, its status tells.
+    pub fn change(&self, change: Change) -> Result<(), StatusError> {
+        self.command(Command::Change(change))
+    }
+
+    fn command(&self, command: Command) -> Result<(), StatusError> {
+        self.commands.send(command).map_err(|error| match error {
+            InboxError::Closed(_) => StatusError::Ended,
+            InboxError::Full(_) => StatusError::Silent(Duration::ZERO),
+        })
     }
 }
 
@@ -183,21 +197,41 @@ impl<P: Protocol + Send> ReplicaNode<P> {
         worked
     }
 
-    fn take_commands(&mut self) -> bool {
+    fn take_commands(&mut self, now: Tick) -> bool {
         let mut worked = false;
         for _ in 0..COMMANDS {
-            let Some(Command::Status(answer)) = self.commands.receive() else {
-                break;
-            };
+            match self.commands.receive() {
+                None => break,
+                Some(Command::Status(answer)) => {
+                    // The asker may have given up.
+                    let _ = answer.try_send(Report {
+                        status: self.protocol.status(),
+                        node: self.counters,
+                        link: self.endpoint.counters(),
+                    });
+                }
+                Some(Command::Change(change)) => self.propose(now, change),
+            }
             worked = true;
-            // The asker may have given up.
-            let _ = answer.try_send(Report {
-                status: self.protocol.status(),
-                node: self.counters,
-                link: self.endpoint.counters(),
-            });
         }
         worked
+    }
+
+    /// As if an operator's client had asked. The reply comes back here and is nothing new.
+    fn propose(&mut self, now: Tick, change: Change) {
+        let Some(own) = self.group.members.get(usize::from(self.me.0)) else {
+            return;
+        };
+        let request = Request {
+            client: ClientId::GROUP,
+            number: RequestNumber(change.0.version),
+            reply_to: *own,
+            wants: Wants::Reply,
+            operation: &change.operation(),
+        };
+        let request = Message::Request(request);
+        self.protocol
+            .on_message(now, None, request, &mut self.effects);
     }
 
     /// Carries out what the protocol wants, in order.
@@ -261,7 +295,7 @@ impl<P: Protocol + Send> Node for ReplicaNode<P> {
         let link_deadline = self.endpoint.advance(now);
         let mut worked = self.take_datagrams(now)?;
         worked |= self.take_bulk(now);
-        worked |= self.take_commands();
+        worked |= self.take_commands(now);
         if self
             .protocol
             .deadline()
