@@ -9,7 +9,7 @@ use wire::message::rounds::{RoundPacket, RoundsMessage};
 use wire::message::{Message, Request, Wants};
 use wire::{
     ClientId, EpochNumber, GroupId, HostAddress, Kind, Position, ReplicaId, RequestNumber,
-    RoundNumber, Sender, SequenceNumber, StampHeader, Tick,
+    RoundNumber, RoundsEpoch, Sender, SequenceNumber, StampHeader, Tick,
 };
 
 const GROUP: GroupId = GroupId(1);
@@ -248,6 +248,27 @@ impl Group {
             self.pass(STEP_US);
         }
         self.drop_all();
+    }
+
+    /// Everything arrives for a long time, but for what is sent to one member.
+    pub(crate) fn settle_with_deaf(&mut self, deaf: usize) {
+        const STEP_US: u64 = 50;
+        for _ in 0..SETTLES_US / STEP_US {
+            self.wire.retain(|flying| flying.to != deaf);
+            self.deliver(|_| true);
+            self.pass(STEP_US);
+        }
+        self.drop_all();
+    }
+
+    /// Whether a member has promised an epoch that it has not installed.
+    pub(crate) fn is_fenced(&self, member: usize) -> bool {
+        self.disks[member].view > self.disks[member].last_normal_view
+    }
+
+    /// The epoch that a member has installed.
+    pub(crate) fn epoch(&self, member: usize) -> RoundsEpoch {
+        self.members[member].epoch()
     }
 
     /// A member's process ends and starts again with what it saved.

@@ -266,3 +266,30 @@ fn a_retry_at_another_member_executed_twice() {
     let twice = std::panic::catch_unwind(|| executed(Some(Mutant::ExecuteTwice)));
     assert!(twice.is_err());
 }
+
+/// A member that has promised an epoch and hears nobody from then on gives it up again and again,
+/// each time for a later one. The others hear it, are in the epoch, and stay there.
+#[test]
+fn one_half_deaf_member_cannot_raise_epochs_for_ever() {
+    let mut group = Group::new(3, None);
+    group.begin_term(2);
+    for _ in 0..4_000 {
+        if group.is_fenced(0) {
+            break;
+        }
+        group.deliver(|flying| !flying.is_start());
+        group.pass(50);
+    }
+    assert!(group.is_fenced(0));
+    group.settle_with_deaf(0);
+    let epoch = group.epoch(1);
+    assert!(epoch.term.0 == 2 && group.is_fenced(0));
+    for letter in *b"abc" {
+        group.ask(1, letter);
+        group.settle_with_deaf(0);
+        assert_eq!((group.epoch(1), group.epoch(2)), (epoch, epoch));
+    }
+    assert_eq!(group.executed(2), "abc");
+    group.settle();
+    assert_eq!(group.executed(0), "abc");
+}
