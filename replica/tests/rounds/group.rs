@@ -40,6 +40,14 @@ impl Flying {
         matches!(self.message(), Message::Rounds(RoundsMessage::Round(round)) if is_work(&round))
     }
 
+    /// The epoch that it is a report for.
+    pub(crate) fn reports_for(&self) -> Option<RoundsEpoch> {
+        match self.message() {
+            Message::Rounds(RoundsMessage::Report(report)) => Some(report.epoch),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_start(&self) -> bool {
         matches!(
             self.message(),
@@ -273,9 +281,18 @@ impl Group {
 
     /// A member's process ends and starts again with what it saved.
     pub(crate) fn restart(&mut self, member: usize) {
+        self.restart_with(member, Some(self.disks[member]));
+    }
+
+    /// The same, but what it saved is lost.
+    pub(crate) fn restart_without_disk(&mut self, member: usize) {
+        self.restart_with(member, None);
+    }
+
+    fn restart_with(&mut self, member: usize, persisted: Option<Persistent>) {
         let config = self.config(self.members.len(), member);
         let boot = Boot {
-            persisted: Some(self.disks[member]),
+            persisted,
             incarnation: 2,
         };
         self.members[member] = Rounds::restart(config, Letters::default(), self.now, boot);
