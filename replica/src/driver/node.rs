@@ -16,7 +16,8 @@ use std::vec::Vec;
 use wire::message::rounds::Change;
 use wire::message::{Request, Wants};
 use wire::{
-    ClientId, GroupId, HostAddress, Kind, Message, ReplicaId, RequestNumber, Sender, StampHeader, Tick,
+    ClientId, GroupId, HostAddress, Kind, Message, ReplicaId, RequestNumber, Sender, StampHeader,
+    Tick,
 };
 
 /// Datagrams handled before effects are carried out.

@@ -183,7 +183,8 @@ impl<S: StateMachine> Rounds<S> {
                 || self.config.breaks(Mutant::IgnoreIncarnations)
         };
         let reports: Vec<_> = self.agreement.reports.iter().filter(newest_life).collect();
-        let of_memory = |one: &&&Received| !one.forgot || self.config.breaks(Mutant::CountForgetful);
+        let of_memory =
+            |one: &&&Received| !one.forgot || self.config.breaks(Mutant::CountForgetful);
         let whole: Vec<_> = reports.iter().filter(of_memory).copied().collect();
         let Some((chosen, voters)) = choose(&whole) else {
             return;

@@ -230,7 +230,12 @@ impl<S: StateMachine> Rounds<S> {
 
     /// While recovering: somebody has stopped for an epoch. A replica that knows which epoch it had
     /// installed last promises too, and says so: that counts where members come and go.
-    pub(super) fn promise_from_outside(&mut self, now: Tick, fence: RoundsEpoch, out: &mut Effects) {
+    pub(super) fn promise_from_outside(
+        &mut self,
+        now: Tick,
+        fence: RoundsEpoch,
+        out: &mut Effects,
+    ) {
         if !self.recovery.knows_installed() || fence < self.fence || fence <= self.installed {
             return;
         }

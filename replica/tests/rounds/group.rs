@@ -10,7 +10,7 @@ use wire::message::rounds::{Change, Membership, RoundPacket, RoundsMessage};
 use wire::message::{Message, Request, Wants};
 use wire::{
     ClientId, EpochNumber, GroupId, HostAddress, Kind, Members, Position, ReplicaId, RequestNumber,
-    RoundNumber, Sender, SequenceNumber, StampHeader, Tick,
+    RoundNumber, RoundsEpoch, Sender, SequenceNumber, StampHeader, Tick,
 };
 
 const GROUP: GroupId = GroupId(1);
@@ -48,6 +48,14 @@ impl Flying {
             clients.any(|client| client == ClientId::GROUP)
         };
         matches!(self.message(), Message::Rounds(RoundsMessage::Round(round)) if of_group(&round))
+    }
+
+    /// The epoch that it is a report for.
+    pub(crate) fn reports_for(&self) -> Option<RoundsEpoch> {
+        match self.message() {
+            Message::Rounds(RoundsMessage::Report(report)) => Some(report.epoch),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_start(&self) -> bool {
@@ -374,11 +382,41 @@ impl Group {
         came
     }
 
+    /// Everything arrives for a long time, but for what is sent to one member.
+    pub(crate) fn settle_with_deaf(&mut self, deaf: usize) {
+        const STEP_US: u64 = 50;
+        for _ in 0..SETTLES_US / STEP_US {
+            self.wire.retain(|flying| flying.to != deaf);
+            self.deliver(|_| true);
+            self.pass(STEP_US);
+        }
+        self.drop_all();
+    }
+
+    /// Whether a member has promised an epoch that it has not installed.
+    pub(crate) fn is_fenced(&self, member: usize) -> bool {
+        self.disks[member].view > self.disks[member].last_normal_view
+    }
+
+    /// The epoch that a member has installed.
+    pub(crate) fn epoch(&self, member: usize) -> RoundsEpoch {
+        self.members[member].epoch()
+    }
+
     /// A member's process ends and starts again with what it saved.
     pub(crate) fn restart(&mut self, member: usize) {
+        self.restart_with(member, Some(self.disks[member]));
+    }
+
+    /// The same, but what it saved is lost.
+    pub(crate) fn restart_without_disk(&mut self, member: usize) {
+        self.restart_with(member, None);
+    }
+
+    fn restart_with(&mut self, member: usize, persisted: Option<Persistent>) {
         let config = self.config(self.members.len(), member);
         let boot = Boot {
-            persisted: Some(self.disks[member]),
+            persisted,
             incarnation: 2,
         };
         self.members[member] = Rounds::restart(config, Letters::default(), self.now, boot);

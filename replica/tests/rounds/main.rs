@@ -268,3 +268,95 @@ fn a_retry_at_another_member_executed_twice() {
     let twice = std::panic::catch_unwind(|| executed(Some(Mutant::ExecuteTwice)));
     assert!(twice.is_err());
 }
+
+/// A member that has promised an epoch and hears nobody from then on gives it up again and again,
+/// each time for a later one. The others hear it, are in the epoch, and stay there.
+#[test]
+fn one_half_deaf_member_cannot_raise_epochs_for_ever() {
+    let mut group = Group::new(3, None);
+    group.begin_term(2);
+    for _ in 0..4_000 {
+        if group.is_fenced(0) {
+            break;
+        }
+        group.deliver(|flying| !flying.is_start());
+        group.pass(50);
+    }
+    assert!(group.is_fenced(0));
+    group.settle_with_deaf(0);
+    let epoch = group.epoch(1);
+    assert!(epoch.term.0 == 2 && group.is_fenced(0));
+    for letter in *b"abc" {
+        group.ask(1, letter);
+        group.settle_with_deaf(0);
+        assert_eq!((group.epoch(1), group.epoch(2)), (epoch, epoch));
+    }
+    assert_eq!(group.executed(2), "abc");
+    group.settle();
+    assert_eq!(group.executed(0), "abc");
+}
+
+/// Lets time pass until a report of `from` to `to` for an attempt of the term is on its way. No
+/// report arrives, and nothing from or to `cut_off`.
+fn report_of(
+    group: &mut Group,
+    (from, to): (usize, usize),
+    attempt: u32,
+    cut_off: &[usize],
+) -> group::Flying {
+    for _ in 0..4_000 {
+        let wanted = |flying: &&group::Flying| {
+            let is_for = flying
+                .reports_for()
+                .is_some_and(|epoch| epoch.attempt == attempt);
+            (flying.from, flying.to) == (from, to) && is_for
+        };
+        if let Some(report) = group.wire.iter().find(wanted) {
+            return report.clone();
+        }
+        group.wire.retain(|flying| {
+            let cut = cut_off.contains(&flying.from) || cut_off.contains(&flying.to);
+            flying.reports_for().is_none() && !cut
+        });
+        group.deliver(|_| true);
+        group.pass(50);
+    }
+    panic!("member {from} does not report to {to} for attempt {attempt}");
+}
+
+/// Member 1 promises an epoch that member 0 coordinates, and forgets it with its disk. Member 2
+/// knows of its new life, and coordinates an earlier epoch with a report of member 0 from before.
+/// If the new life is let in there, two halves of the group can decide: members 1 and 2 in the
+/// earlier epoch, and who was promised the later one.
+fn new_life_in_an_epoch_before_the_promised(mutant: Option<Mutant>) -> Group {
+    let mut group = Group::new(3, mutant);
+    // The two epochs must differ: a vote of member 1 makes the later one begin further up.
+    group.ask(1, b'y');
+    group.deliver(|flying| flying.proposes() && flying.to == 1);
+    group.drop_all();
+    group.begin_term(2);
+    let earlier = report_of(&mut group, (0, 2), 0, &[]);
+    let later = report_of(&mut group, (1, 0), 1, &[2]);
+    group.drop_all();
+    group.restart_without_disk(1);
+    group.pass(1);
+    group.deliver(|flying| (flying.from, flying.to) == (1, 2));
+    group.drop_all();
+    group.arrive(&earlier);
+    group.deliver(|flying| flying.is_start() && flying.to == 1);
+    group.ask(2, b'x');
+    group.settle_without(&[0]);
+    group.arrive(&later);
+    group.settle();
+    group
+}
+
+#[test]
+fn a_life_that_reporters_had_not_heard_of_is_not_let_in() {
+    assert!(new_life_in_an_epoch_before_the_promised(None).agree());
+    // What is decided was to be changed: the core stops.
+    let broken = std::panic::catch_unwind(|| {
+        new_life_in_an_epoch_before_the_promised(Some(Mutant::LetInUnheard)).agree()
+    });
+    assert!(!broken.unwrap_or(false));
+}

@@ -107,7 +107,7 @@ const SPECULATIVE_ENTRIES: usize = 48;
 const DEFERRED_REQUESTS: usize = 64;
 const UNDECIDED_POSITIONS: u64 = 48;
 const HELD_PACKETS: usize = 64;
-const RETAINED_POSITIONS: u64 = 96;
+const RETAINED_POSITIONS: u64 = 12;
 const TAKEN_REQUESTS: usize = 4;
 const WAITING_READS: usize = 4;
 
