@@ -160,6 +160,7 @@ fn plan(fabric: Fabric, folder: &std::path::Path) -> Deployment {
         mtu: 1_428,
         round_shift: 8,
         gap_awareness: true,
+        read_barrier: true,
         harm: Harm::default(),
         resp_port: 0,
         doors: 1,
