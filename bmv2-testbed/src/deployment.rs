@@ -181,6 +181,9 @@ pub struct Deployment {
     /// Whether replicas ask each other for packets that they missed.
     #[serde(default = "yes")]
     pub gap_awareness: bool,
+    /// Whether synchronous rounds answer reads by a barrier; else they go in the log.
+    #[serde(default = "yes")]
+    pub read_barrier: bool,
     /// What is done to frames on purpose.
     #[serde(default)]
     pub harm: Harm,
@@ -227,6 +230,8 @@ pub struct Options {
     pub round_shift: u8,
     /// Whether replicas ask each other for packets that they missed.
     pub gap_awareness: bool,
+    /// Whether synchronous rounds answer reads by a barrier; else they go in the log.
+    pub read_barrier: bool,
     /// What is done to frames on purpose.
     pub harm: Harm,
     /// Port of the RESP front door on loopback, 0 for any free one.
@@ -387,6 +392,7 @@ impl Deployment {
             mtu: options.mtu,
             round_shift: options.round_shift,
             gap_awareness: options.gap_awareness,
+            read_barrier: options.read_barrier,
             harm: options.harm,
             resp,
             more_doors: doors.collect(),
@@ -663,6 +669,7 @@ mod tests {
         Options {
             fabric,
             gap_awareness: true,
+            read_barrier: true,
             harm: Harm::default(),
             protocol: ProtocolName::SpecPaxos,
             topology: Shape::Single,

@@ -8,7 +8,7 @@ use link::{Clock, Endpoint, Inbox, Node, StopFlag};
 use replica::Persistent;
 use replica::driver::{Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk};
 use replica::history::DEFAULT_RETAINED_BYTES;
-use replica::rounds::{self, Rounds};
+use replica::rounds::{self, ReadPath, Rounds};
 use replica::spec_paxos::{self, Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
 use serde_json::json;
@@ -53,6 +53,9 @@ pub fn replica_node(
         ProtocolName::Rounds => {
             let mut config = rounds::Config::with_others(me, deployment.quorum(), deployment.replicas);
             config.payload_limit = endpoint.payload_limit().saturating_sub(STAMP_LEN);
+            if !deployment.read_barrier {
+                config.reads = ReadPath::Log;
+            }
             let core = match boot {
                 Boot::First => Rounds::format(config, machine, now),
                 Boot::Again { persistent, starts } => {

@@ -162,6 +162,7 @@ fn plan(fabric: Fabric, shape: Shape, folder: &std::path::Path) -> Deployment {
         mtu: 1_428,
         round_shift: 8,
         gap_awareness: true,
+        read_barrier: true,
         harm: Harm::default(),
         resp_port: 0,
         doors: 1,

@@ -77,6 +77,9 @@ pub(crate) struct UpArguments {
     /// Whether replicas ask each other for packets that they missed.
     #[arg(long, env = "DOWNBEAT_GAP_AWARENESS", default_value = "on")]
     pub(crate) gap_awareness: Switch,
+    /// Whether reads do without a place in the log, by protocol rounds.
+    #[arg(long, env = "DOWNBEAT_READ_BARRIER", default_value = "on")]
+    pub(crate) read_barrier: Switch,
     /// What decides which frames are lost or overtaken.
     #[arg(long, env = "DOWNBEAT_SEED", default_value_t = 1)]
     pub(crate) seed: u64,

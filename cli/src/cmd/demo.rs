@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &DemoArguments, output: Output) -> Result<(), Failu
         mtu: 1_428,
         round_shift: 8,
         gap_awareness: arguments.gap_awareness.is_on(),
+        read_barrier: true,
         harm: Harm::default(),
         resp_port: 0,
         doors: 1,
