@@ -13,6 +13,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use wire::message::Message;
+use wire::message::rounds::RoundsMessage;
 use wire::{
     EpochNumber, GroupId, Kind, ReplicaId, RoundNumber, Sender, SequenceNumber, StampHeader,
     ViewNumber,
@@ -84,6 +85,17 @@ fn expiry(to: ReplicaId, message: &Message<'_>) -> Option<(ReplicaId, ViewNumber
         Message::Log(m) => Some((to, m.view)),
         Message::Snapshot(m) => Some((to, m.view)),
         Message::FetchLog(m) => Some((m.replica, m.view)),
+        Message::Rounds(message) => rounds_expiry(to, message),
+        _ => None,
+    }
+}
+
+/// The same with synchronous rounds; epochs are views here. Decided positions never expire.
+fn rounds_expiry(to: ReplicaId, message: &RoundsMessage<'_>) -> Option<(ReplicaId, ViewNumber)> {
+    match message {
+        RoundsMessage::FetchRound(m) => Some((m.replica, m.epoch.as_view())),
+        RoundsMessage::Held(m) => Some((to, m.epoch.as_view())),
+        RoundsMessage::StartEpoch(m) => Some((to, m.epoch.as_view())),
         _ => None,
     }
 }

@@ -1,0 +1,1 @@
+//! Larger configurations, on request.
