@@ -13,7 +13,6 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use wire::message::Message;
-use wire::message::rounds::RoundsMessage;
 use wire::{
     EpochNumber, GroupId, Kind, ReplicaId, RoundNumber, Sender, SequenceNumber, StampHeader,
     ViewNumber,
@@ -85,17 +84,6 @@ fn expiry(to: ReplicaId, message: &Message<'_>) -> Option<(ReplicaId, ViewNumber
         Message::Log(m) => Some((to, m.view)),
         Message::Snapshot(m) => Some((to, m.view)),
         Message::FetchLog(m) => Some((m.replica, m.view)),
-        Message::Rounds(message) => rounds_expiry(to, message),
-        _ => None,
-    }
-}
-
-/// The same with synchronous rounds; epochs are views here. Decided positions never expire.
-fn rounds_expiry(to: ReplicaId, message: &RoundsMessage<'_>) -> Option<(ReplicaId, ViewNumber)> {
-    match message {
-        RoundsMessage::FetchRound(m) => Some((m.replica, m.epoch.as_view())),
-        RoundsMessage::Held(m) => Some((to, m.epoch.as_view())),
-        RoundsMessage::StartEpoch(m) => Some((to, m.epoch.as_view())),
         _ => None,
     }
 }
@@ -148,6 +136,11 @@ impl Network {
     /// Takes a copy of a request away.
     pub(crate) fn take(&mut self, envelope: &Envelope) {
         self.flying.retain(|other| other != envelope);
+    }
+
+    /// Keeps what somebody still cares for.
+    pub(crate) fn retain(&mut self, cares: impl Fn(&Envelope) -> bool) {
+        self.flying.retain(cares);
     }
 
     /// Loses the copies of requests to whoever is chosen.

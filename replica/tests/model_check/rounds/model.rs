@@ -3,13 +3,15 @@
 use super::bounds::{Bounds, CLIENTS, FIRST_EPOCH};
 use super::properties;
 use super::root::Root;
-use super::seat::{Answer, Event, Handled, Outcome, Seat};
+use super::seat::{Answer, Beginning, Event, Handled, Outcome, Seat};
 use crate::common::Memory;
 use crate::firing::{REPLICAS, may_fire};
 use crate::network::{Envelope, Network};
+use replica::Mode;
 use replica::rounds::{Mutant, Timer};
 use stateright::{Model, Property};
 use std::sync::Arc;
+use wire::message::rounds::RoundsMessage;
 use wire::message::{Message, Request, Wants};
 use wire::{ClientId, HostAddress, ReplicaId, RequestNumber, RoundsEpoch, SummaryHash};
 
@@ -23,9 +25,9 @@ pub(crate) struct Group {
 /// What an epoch began with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Start {
-    pub(crate) epoch: RoundsEpoch,
+    pub(crate) said: Beginning,
+    /// What the first member to install it held up to its end; empty if nobody has.
     pub(crate) log: Vec<SummaryHash>,
-    pub(crate) has_work: bool,
     /// Whether anybody had executed anything before.
     pub(crate) has_executed: bool,
 }
@@ -278,8 +280,7 @@ impl Model for Group {
             Some(Mutant::NoFence | Mutant::OldStartEpoch)
         );
         if forgets {
-            let fences = after.seats.each_ref().map(|seat| Some(seat.persisted.view));
-            after.network.forget_outdated(&fences);
+            after.forget_outdated(&self.bounds);
         }
         Some(after)
     }
@@ -296,6 +297,32 @@ impl Model for Group {
 }
 
 impl State {
+    /// Forgets what no receiver makes anything of any more; beginnings are never lost otherwise, so
+    /// nobody has to be told again.
+    fn forget_outdated(&mut self, bounds: &Bounds) {
+        let seats = &self.seats;
+        let at = |replica: ReplicaId| &seats[usize::from(replica.0)];
+        let fence = |replica| RoundsEpoch::from_view(at(replica).persisted.view);
+        self.network.retain(|envelope| {
+            let to = envelope.to;
+            match envelope.message() {
+                Message::Recover(m) => at(m.replica).mode == Mode::Recovering,
+                // It also tells of lives.
+                Message::Rounds(RoundsMessage::Suspect(m)) if bounds.restarts > 0 => {
+                    at(to).epoch < m.wanted
+                }
+                Message::Rounds(RoundsMessage::Suspect(m)) => fence(to) < m.wanted,
+                Message::Rounds(RoundsMessage::Report(m)) => at(to).epoch < m.epoch,
+                Message::Rounds(RoundsMessage::StartEpoch(m)) => {
+                    at(to).epoch < m.epoch && fence(to) <= m.epoch
+                }
+                Message::Rounds(RoundsMessage::FetchRound(m)) => fence(m.replica) <= m.epoch,
+                Message::Rounds(RoundsMessage::Held(m)) => fence(to) <= m.epoch,
+                _ => true,
+            }
+        });
+    }
+
     /// Whether a kind of timer has ever fired.
     pub(crate) fn has_fired(&self, timer: Timer) -> bool {
         self.fired[timer as usize] > 0
@@ -317,8 +344,11 @@ impl State {
         for packet in &outcome.packets {
             self.root.number(packet, bounds.packets);
         }
+        for beginning in &outcome.beginnings {
+            self.note_beginning(beginning)?;
+        }
         if installs {
-            self.note_start(seat)?;
+            self.note_installed(seat)?;
         }
         self.note_decided(seat)?;
         for answer in &outcome.answers {
@@ -327,28 +357,46 @@ impl State {
         Ok(())
     }
 
-    /// Two members that begin an epoch begin with the same, but for what is decided since.
-    fn note_start(&mut self, seat: &Seat) -> Result<(), String> {
-        let known = self.starts.iter().find(|known| known.epoch == seat.epoch);
-        if let Some(known) = known {
-            let both = known.log.len().min(seat.log.len());
-            let (one, other) = (&known.log, &seat.log);
-            let longer = if one.len() > both { one } else { other };
-            let decided = self.decided.iter().map(|(digest, _)| digest);
-            let rest_is_decided = longer.len() <= decided.len().max(both);
-            if one[..both] == other[..both] && rest_is_decided {
-                return Ok(());
+    /// An epoch is begun once.
+    fn note_beginning(&mut self, said: &Beginning) -> Result<(), String> {
+        let known = self
+            .starts
+            .iter()
+            .find(|known| known.said.epoch == said.epoch);
+        match known {
+            Some(known) if known.said == *said => {}
+            Some(known) => return Err(format!("it begins {:?} and {said:?}", known.said)),
+            None => {
+                self.starts.push(Start {
+                    said: *said,
+                    log: Vec::new(),
+                    has_executed: !self.executed.is_empty(),
+                });
+                self.starts.sort_by_key(|start| start.said.epoch);
             }
-            return Err(format!("epoch {} began {one:?} and {other:?}", seat.epoch));
         }
-        self.starts.push(Start {
-            epoch: seat.epoch,
-            log: seat.log.clone(),
-            has_work: seat.has_work,
-            has_executed: !self.executed.is_empty(),
-        });
-        self.starts.sort_by_key(|start| start.epoch);
         Ok(())
+    }
+
+    /// Members that are in an epoch began it with the same.
+    fn note_installed(&mut self, seat: &Seat) -> Result<(), String> {
+        let mut starts = self.starts.iter_mut();
+        let Some(start) = starts.find(|start| start.said.epoch == seat.epoch) else {
+            return Err(format!("it is in epoch {}, which nobody began", seat.epoch));
+        };
+        let Some(log) = seat.log.get(..start.said.end) else {
+            return Err(format!("it begins {} with {:?} only", seat.epoch, seat.log));
+        };
+        if start.log.is_empty() {
+            start.log = log.to_vec();
+        }
+        if start.log == log {
+            return Ok(());
+        }
+        Err(format!(
+            "epoch {} begins {:?} and {log:?}",
+            seat.epoch, start.log
+        ))
     }
 
     fn note_decided(&mut self, seat: &Seat) -> Result<(), String> {
@@ -363,7 +411,10 @@ impl State {
         let executed = &seat.executed;
         let differs = |(own, other): (&SummaryHash, &SummaryHash)| own != other;
         if executed.iter().zip(&self.executed).any(differs) {
-            return Err(format!("it executes {executed:?}, others {:?}", self.executed));
+            return Err(format!(
+                "it executes {executed:?}, others {:?}",
+                self.executed
+            ));
         }
         if executed.len() > self.executed.len() {
             self.executed.clone_from(executed);

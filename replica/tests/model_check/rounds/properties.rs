@@ -72,7 +72,11 @@ fn by_votes(state: &State) -> bool {
 
 /// Decided, and only two members have ever said that they voted for anything.
 fn by_locks(state: &State) -> bool {
-    let packets = state.root.packets().iter().map(|packet| packet.round_packet());
+    let packets = state
+        .root
+        .packets()
+        .iter()
+        .map(|packet| packet.round_packet());
     let voters: BTreeSet<ReplicaId> = packets
         .filter(|packet| packet.acknowledged.position > base_of(state))
         .map(|packet| packet.replica)
@@ -105,12 +109,17 @@ fn new_epoch(state: &State) -> bool {
 
 fn kept(state: &State) -> bool {
     let mut starts = state.starts.iter();
-    starts.any(|start| start.has_work && !start.has_executed)
+    starts.any(|start| start.said.has_work && !start.has_executed)
 }
 
 fn goes_on(state: &State) -> bool {
     let first = state.starts.first();
-    first.is_some_and(|start| state.decided.iter().any(|(_, epoch)| *epoch >= start.epoch))
+    first.is_some_and(|start| {
+        state
+            .decided
+            .iter()
+            .any(|(_, epoch)| *epoch >= start.said.epoch)
+    })
 }
 
 fn let_in(state: &State) -> bool {

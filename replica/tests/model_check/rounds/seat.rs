@@ -14,7 +14,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use wire::message::Message;
-use wire::message::rounds::{RoundsMessage, Value};
+use wire::message::rounds::{RoundsMessage, StartEpoch, Value};
 use wire::{Position, ReplicaId, RoundsEpoch, SummaryHash};
 
 /// A member that is up.
@@ -31,9 +31,8 @@ pub(crate) struct Seat {
     pub(crate) epoch: RoundsEpoch,
     /// The digests of its log, position by position.
     pub(crate) log: Vec<SummaryHash>,
-    /// Positions that hold a no-op; whether one holds a request.
+    /// Positions that hold a no-op.
     pub(crate) no_ops: usize,
-    pub(crate) has_work: bool,
     /// How much of the log is decided.
     pub(crate) committed: usize,
     /// The summary hashes of what it has executed.
@@ -85,6 +84,33 @@ impl Event<'_> {
 /// A reply: the client, the slot and the summary hash there.
 pub(crate) type Answer = (u64, u64, SummaryHash);
 
+/// What a coordinator says that an epoch begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Beginning {
+    pub(crate) epoch: RoundsEpoch,
+    /// The last position that it fixes.
+    pub(crate) end: usize,
+    pub(crate) has_work: bool,
+    /// Of the whole message.
+    digest: u64,
+}
+
+impl Beginning {
+    fn of(start: &StartEpoch<'_>, bytes: &[u8]) -> Self {
+        let end = start.below.frontier.position.0 + start.values.len() as u64;
+        Self {
+            epoch: start.epoch,
+            end: usize::try_from(end).expect("logs are short"),
+            has_work: start.values.iter().any(|value| is_work(&value)),
+            digest: common::digest_of(bytes),
+        }
+    }
+}
+
+fn is_work(value: &Value<'_>) -> bool {
+    matches!(value, Value::Packet(proposal) if !proposal.batch.is_empty())
+}
+
 /// The member afterwards and what it has sent.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -92,6 +118,8 @@ pub(crate) struct Outcome {
     pub(crate) sent: Vec<Envelope>,
     pub(crate) packets: Vec<Box<[u8]>>,
     pub(crate) answers: Vec<Answer>,
+    /// What it said as a coordinator; not what it tells others of an epoch that it is in.
+    pub(crate) beginnings: Vec<Beginning>,
 }
 
 /// The outcome, or which rule the member has broken.
@@ -125,16 +153,20 @@ impl Seat {
     fn new(core: Rounds<Word>, persisted: Persistent, lives: u64, voted: Voted) -> Self {
         let status = core.status();
         let committed = usize::try_from(core.committed().0).expect("logs are short");
-        let at = |position| core.voted_at(Position(position)).expect("nothing is dropped");
+        let at = |position| {
+            core.voted_at(Position(position))
+                .expect("nothing is dropped")
+        };
         let links: Vec<_> = (1..=core.head().0).map(at).collect();
-        let is_work = |value: &Value<'_>| matches!(value, Value::Packet(p) if !p.batch.is_empty());
         Self {
             digest: common::digest_of((&core, persisted, lives, &voted)),
             mode: status.mode,
             epoch: core.epoch(),
             log: links.iter().map(|(_, digest)| *digest).collect(),
-            no_ops: links.iter().filter(|(value, _)| *value == Value::NoOp).count(),
-            has_work: links.iter().any(|(value, _)| is_work(value)),
+            no_ops: links
+                .iter()
+                .filter(|(value, _)| *value == Value::NoOp)
+                .count(),
             committed,
             executed: common::hashes(core.history(), status.last_committed),
             core,
@@ -175,7 +207,8 @@ impl Seat {
             core.check();
         })?;
         let mut after = (self.persisted, self.voted.clone());
-        let (mut sent, mut packets, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sent, mut packets) = (Vec::new(), Vec::new());
+        let (mut answers, mut beginnings) = (Vec::new(), Vec::new());
         let mode = core.status().mode;
         for effect in effects.iter() {
             match effect {
@@ -183,6 +216,11 @@ impl Seat {
                 Effect::Send { to, message } | Effect::SendBulk { to, message } => {
                     let envelope = Envelope::new(*to, None, effects.bytes(message));
                     may_say(mode, &envelope.message())?;
+                    if let Message::Rounds(RoundsMessage::StartEpoch(start)) = envelope.message()
+                        && start.epoch > self.epoch
+                    {
+                        beginnings.push(Beginning::of(&start, &envelope.bytes));
+                    }
                     sent.push(envelope);
                 }
                 Effect::Multicast { message } => {
@@ -208,6 +246,7 @@ impl Seat {
             sent,
             packets,
             answers,
+            beginnings,
         })
     }
 }
