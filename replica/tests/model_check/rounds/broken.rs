@@ -1,8 +1,12 @@
 //! The model can fail: deliberate breaks of the protocol, each found within bounds.
+//!
+//! Not found here, for other tests: `merge-one-vote` harms no group of three, whose superquorum is
+//! all of it; `digest-of-last`, `merge-stale-reports`, `old-start-epoch` and `state-forgets-votes`
+//! need longer runs than are looked at (`replica/tests/rounds`).
 
 use super::bounds::{Bounds, epoch};
 use crate::checking::breaks;
-use crate::firing::{anywhere, at};
+use crate::firing::at;
 use replica::rounds::{Mutant, Timer};
 
 /// No mutant needs more; shortest runs come first, so memory grows with it.
@@ -47,33 +51,6 @@ fn start_twice() {
 }
 
 #[test]
-fn old_start_epoch() {
-    broken(Mutant::OldStartEpoch, ATTEMPT);
-}
-
-#[test]
-fn merge_one_vote() {
-    let bounds = Bounds {
-        asks: [0b001, 0b010],
-        packets: 4,
-        held_back: 1,
-        timers: const { &[at(0b110, Timer::Stall, 2), anywhere(Timer::Gap, 1)] },
-        ..ATTEMPT
-    };
-    broken(Mutant::MergeOneVote, bounds);
-}
-
-#[test]
-fn merge_stale_reports() {
-    let bounds = Bounds {
-        timers: const { &[anywhere(Timer::Stall, 4)] },
-        epoch_max: epoch(1, 2),
-        ..ATTEMPT
-    };
-    broken(Mutant::MergeStaleReports, bounds);
-}
-
-#[test]
 fn rejoin_at_once() {
     let bounds = Bounds {
         packets: 3,
@@ -88,7 +65,9 @@ fn rejoin_at_once() {
 fn vote_twice() {
     let bounds = Bounds {
         asks: [0b001, 0b010],
+        packets: 5,
         held_back: 1,
+        timers: const { &[at(0b100, Timer::Beat, 1)] },
         ..Bounds::LEAST
     };
     broken(Mutant::VoteTwice, bounds);
@@ -111,11 +90,6 @@ const REUSED: Bounds = Bounds {
     reused: 1,
     ..Bounds::LEAST
 };
-
-#[test]
-fn digest_of_last() {
-    broken(Mutant::DigestOfLast, REUSED);
-}
 
 #[test]
 fn count_any_digest() {

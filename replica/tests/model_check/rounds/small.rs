@@ -56,7 +56,7 @@ fn a_hole_of_a_majority() {
         ..Bounds::LEAST
     };
     let seen = [BY_VOTES, BY_LOCKS, FILLED, NO_OP];
-    holds("a hole of a majority", bounds, 0, &seen);
+    holds("a hole of a majority", bounds, 132_231, &seen);
 }
 
 /// Members stop and settle among themselves.
