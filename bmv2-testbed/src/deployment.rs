@@ -5,8 +5,8 @@ use controller::topology::{Group as TopologyGroup, Topology, TopologyError};
 use link::faults::{FaultPlan, Probability};
 use link::{MacAddress, Mtu};
 use replica::Quorum;
-use replica::quorum::MAX_REPLICAS;
 use replica::driver::Group;
+use replica::quorum::MAX_REPLICAS;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -458,7 +458,7 @@ impl Deployment {
         check_spares(self.protocol, self.replicas, self.spares)?;
         match self.protocol {
             ProtocolName::SpecPaxos | ProtocolName::Rounds => {
-                drop(Quorum::of(self.replicas - self.spares)?);
+                let _ = Quorum::of(self.replicas - self.spares)?;
             }
             ProtocolName::Unreplicated if self.replicas == 1 => {}
             ProtocolName::Unreplicated => return Err(DeploymentError::OneServer(self.replicas)),

@@ -10,7 +10,7 @@ mod switch_role;
 pub use controller_role::{ControllerState, control, run_controller};
 pub use front::{FrontInfo, front_node, run_front, serve_front};
 pub use replica_role::{
-    Bulk, identity, replica_name, replica_node, serve_operator, report, run_replica, state_folder,
+    Bulk, identity, replica_name, replica_node, report, run_replica, serve_operator, state_folder,
 };
 pub use switch_role::{run_switch, serve_p4runtime};
 

@@ -4,7 +4,8 @@
 //! - [`schedule`]: the faults of a run as numbered, timed items
 //! - [`world`]: the deployment: replicas, root switch, controller, wires, disks, clients
 //! - [`oracle`]: the clients, and what they were told
-//! - [`invariants`]: what must always hold, one file each; [`checked`]: the state machine's watch
+//! - [`invariants`]: what must always hold, one file each; [`checked`]: the state machine's watch,
+//!   `clocked`: its time
 //! - [`run`], [`sweep`], [`shrink`], [`report`]: one run, many, a smaller failing one, in words
 //! - [`mutant`]: deliberate breaks of replicas, root and controller; [`mutants`]: the hunt that
 //!   must catch each
@@ -12,6 +13,7 @@
 //! - [`history`], [`linearizability`], [`kv`]: the checker, for histories from anywhere
 
 pub mod checked;
+mod clocked;
 pub mod draw;
 pub mod event_log;
 pub mod history;

@@ -3,24 +3,28 @@
 use crate::settings::ProtocolName;
 use std::fmt;
 
-/// One way for the fabric to be wrong: what replicas take from the root on trust.
+/// One way for what is around the cores to be wrong: what they take from the root, or from their
+/// state machine, on trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FabricMutant {
     /// The controller installs a group again under the term that it has on disk.
     KeepTerm,
     /// Two packets that are in the root's pipeline at the same time read the same count.
     CountNotAtomic,
+    /// State machines end keys by clocks of their own, which are not equally fast.
+    LocalClock,
 }
 
 impl FabricMutant {
     /// Every one.
-    pub const ALL: [Self; 2] = [Self::KeepTerm, Self::CountNotAtomic];
+    pub const ALL: [Self; 3] = [Self::KeepTerm, Self::CountNotAtomic, Self::LocalClock];
 
     /// Its name on the command line and in tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::KeepTerm => "keep-term",
             Self::CountNotAtomic => "count-not-atomic",
+            Self::LocalClock => "local-clock",
         }
     }
 }
@@ -44,7 +48,12 @@ impl Mutant {
             ProtocolName::Rounds => replica::rounds::Mutant::ALL.map(Self::Rounds).into(),
             ProtocolName::Unreplicated => Vec::new(),
         };
-        let fabric = FabricMutant::ALL.map(Self::Fabric);
+        // One state machine alone agrees with itself.
+        let is_felt = |mutant: &FabricMutant| {
+            *mutant != FabricMutant::LocalClock || protocol != ProtocolName::Unreplicated
+        };
+        let fabric = FabricMutant::ALL.into_iter().filter(is_felt);
+        let fabric = fabric.map(Self::Fabric);
         cores.into_iter().chain(fabric).collect()
     }
 

@@ -1,7 +1,7 @@
 //! What a run is told: together with the seed, everything that decides it.
 
 use crate::invariants;
-use crate::mutant::Mutant;
+use crate::mutant::{FabricMutant, Mutant};
 use crate::profile::Profile;
 use crate::schedule::Noise;
 use client::core::Agreement;
@@ -111,6 +111,8 @@ pub struct Settings {
     pub operations: usize,
     /// Keys that they share.
     pub keys: u64,
+    /// Whether clients also set keys that end by themselves, after some milliseconds.
+    pub expiry: bool,
     /// Which faults there may be.
     pub profile: Profile,
     /// What all wires do, besides, as long as there are faults.
@@ -145,6 +147,7 @@ impl Default for Settings {
             clients: 5,
             operations: 60,
             keys: 6,
+            expiry: false,
             profile: Profile::All,
             steady: Noise::default(),
             only_faults: None,
@@ -278,6 +281,16 @@ impl Settings {
         Ok(())
     }
 
+    /// Whether clients set keys that end by themselves.
+    pub fn sets_deadlines(&self) -> bool {
+        self.expiry || self.ends_keys_by_local_clocks()
+    }
+
+    /// Whether state machines are deliberately broken in that way.
+    pub(crate) fn ends_keys_by_local_clocks(&self) -> bool {
+        self.mutant == Some(Mutant::Fabric(FabricMutant::LocalClock))
+    }
+
     /// Whether the replicas of a run ask each other for packets that they missed.
     pub fn gap_awareness_of(&self, seed: u64) -> bool {
         // Sizes go by turns of the seed too; by threes, both meet in all combinations.
@@ -344,6 +357,9 @@ impl Settings {
             if ours != theirs {
                 let _ = write!(flags, " --{flag}={ours}");
             }
+        }
+        if self.expiry {
+            flags.push_str(" --expiry");
         }
         if self.profile != default.profile {
             let _ = write!(flags, " --faults={}", self.profile.name());

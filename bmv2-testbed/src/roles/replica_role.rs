@@ -51,7 +51,8 @@ pub fn replica_node(
             Ok((Box::new(node), handle))
         }
         ProtocolName::Rounds => {
-            let mut config = rounds::Config::with_others(me, deployment.quorum(), deployment.replicas);
+            let mut config =
+                rounds::Config::with_others(me, deployment.quorum(), deployment.replicas);
             config.payload_limit = endpoint.payload_limit().saturating_sub(STAMP_LEN);
             if !deployment.read_barrier {
                 config.reads = ReadPath::Log;
@@ -131,7 +132,9 @@ pub fn serve_operator(
 ) -> Result<(), RoleError> {
     let told = handle.clone();
     let obey = move |text: &str| match status::parse_change(text) {
-        None => json!({ "error": format!("{text:?} is no command; valid is: members VERSION BITS") }),
+        None => {
+            json!({ "error": format!("{text:?} is no command; valid is: members VERSION BITS") })
+        }
         Some(change) => match told.change(change) {
             Ok(()) => json!({ "proposes": change.0.members.to_string() }),
             Err(error) => json!({ "error": error.to_string() }),

@@ -25,6 +25,9 @@ pub(crate) struct SimFlags {
     /// Keys that the clients share.
     #[arg(long, env = "DOWNBEAT_KEYS", default_value_t = 6)]
     pub(crate) keys: u64,
+    /// Clients also set keys that end by themselves, after some milliseconds of agreed time.
+    #[arg(long, env = "DOWNBEAT_EXPIRY")]
+    pub(crate) expiry: bool,
     /// Which faults there may be.
     #[arg(long, env = "DOWNBEAT_FAULTS", default_value = "all")]
     pub(crate) faults: FaultsArgument,

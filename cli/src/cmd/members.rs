@@ -124,7 +124,11 @@ fn replica(deployment: &Deployment, name: &str) -> Result<ReplicaId, Failure> {
     number
         .filter(|number: &u8| usize::from(*number) <= last)
         .map(ReplicaId)
-        .ok_or_else(|| Failure::Usage(format!("there is no replica {name}, valid are r0 to r{last}")))
+        .ok_or_else(|| {
+            Failure::Usage(format!(
+                "there is no replica {name}, valid are r0 to r{last}"
+            ))
+        })
 }
 
 fn look(deployment: &Deployment) -> Result<Seen, Failure> {
@@ -150,15 +154,19 @@ fn look(deployment: &Deployment) -> Result<Seen, Failure> {
                 let later = known.decided.version.max(decided.version);
                 let of_later = [known.decided, decided].into_iter();
                 let decided = of_later.filter(|one| one.version == later).next_back();
-                let (view, mut seen) = if view > other { (view, seen) } else { (other, known) };
+                let (view, mut seen) = if view > other {
+                    (view, seen)
+                } else {
+                    (other, known)
+                };
                 seen.decided = decided.unwrap_or(seen.decided);
                 (view, seen)
             }
         });
     }
-    newest.map(|(_, seen)| seen).ok_or_else(|| {
-        Failure::Check("no replica answers; `downbeat status` tells why".to_owned())
-    })
+    newest
+        .map(|(_, seen)| seen)
+        .ok_or_else(|| Failure::Check("no replica answers; `downbeat status` tells why".to_owned()))
 }
 
 fn set(numbers: &Value) -> Option<Members> {

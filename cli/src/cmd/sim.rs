@@ -60,6 +60,7 @@ pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
         clients: flags.clients,
         operations: flags.operations,
         keys: flags.keys,
+        expiry: flags.expiry,
         profile: flags.faults.0,
         steady: Noise {
             loss_ppm: flags.loss.ppm(),

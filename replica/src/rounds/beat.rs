@@ -21,7 +21,7 @@ const PATIENCE: u64 = 4;
 const REMEMBERED: usize = 8;
 
 /// What was sent last, and how long a packet is usually under way.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Beat {
     /// The count of this life's packets.
     number: u64,

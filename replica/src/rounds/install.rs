@@ -156,7 +156,10 @@ impl<S: StateMachine> Rounds<S> {
             start.epoch.term == self.installed.term && start.epoch.term == self.arrivals.term();
         while self.chain.head() > end.max(self.committed) {
             let position = self.chain.head();
-            if let Some(packet) = self.chain.pop().filter(|_| same_term) {
+            // What is not above the base was numbered in an earlier term: a beginning that f+1
+            // others do not know may have reached further than theirs.
+            let numbered = same_term && position > self.term_base;
+            if let Some(packet) = self.chain.pop().filter(|_| numbered) {
                 let sequence = SequenceNumber(position.0 - self.term_base.0);
                 self.arrivals
                     .hold(sequence, packet, self.config.limits.held);

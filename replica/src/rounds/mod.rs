@@ -64,12 +64,12 @@ use recovery::Recovery;
 use suspect::Wishes;
 use timers::Timers;
 use votes::Votes;
-use wire::message::rounds::{Footing, Membership, RoundsMessage};
+use wire::message::rounds::{Footing, Membership, RoundsMessage, Value};
 use wire::message::{Incarnations, Message};
-use wire::{Position, ReplicaId, RoundsEpoch, SequenceNumber, StampHeader, Tick};
+use wire::{Position, ReplicaId, RoundsEpoch, SequenceNumber, StampHeader, SummaryHash, Tick};
 
 /// One replica.
-#[derive_where::derive_where(Clone, Debug; S, S::Undo)]
+#[derive_where::derive_where(Clone, Debug, PartialEq, Eq, Hash; S, S::Undo)]
 pub struct Rounds<S: StateMachine> {
     config: Config,
     /// Executed requests. Everything in it is committed.
@@ -110,13 +110,18 @@ pub struct Rounds<S: StateMachine> {
     pending_start: Option<PendingStart>,
     recovery: Recovery,
     /// When each member was last heard.
+    #[derive_where(skip(EqHashOrd))]
     heard: [Tick; MAX_REPLICAS],
     /// When anything stamped last came.
+    #[derive_where(skip(EqHashOrd))]
     stamped_at: Tick,
+    #[derive_where(skip(EqHashOrd))]
     attendance: Attendance,
     timers: Timers,
+    #[derive_where(skip(EqHashOrd))]
     counters: Counters,
     /// Where batches are built; kept so that a packet costs no growth.
+    #[derive_where(skip(EqHashOrd))]
     scratch: Vec<u8>,
 }
 
@@ -190,6 +195,28 @@ impl<S: StateMachine> Rounds<S> {
     /// What was executed, for tests and tools.
     pub fn history(&self) -> &History<S> {
         &self.history
+    }
+
+    /// What it has voted for or adopted at a position that it holds, and the digest of its log up
+    /// to there; for tests and tools.
+    pub fn voted_at(&self, position: Position) -> Option<(Value<'_>, SummaryHash)> {
+        let footing = self.chain.footing_at(position)?;
+        Some((self.chain.value(position)?, footing.frontier.digest))
+    }
+
+    /// Up to where it knows its log to be decided.
+    pub fn committed(&self) -> Position {
+        self.committed
+    }
+
+    /// The newest position that it has voted for or adopted.
+    pub fn head(&self) -> Position {
+        self.chain.head()
+    }
+
+    /// The timers that are armed, for tests and tools.
+    pub fn armed(&self) -> impl Iterator<Item = Timer> + '_ {
+        self.timers.armed()
     }
 
     /// The epoch that is installed.

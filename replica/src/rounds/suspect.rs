@@ -20,7 +20,7 @@ const DOUBLINGS_MAX: u32 = 5;
 const FLIGHTS: u64 = 12;
 
 /// What each member wants, and since when.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Wishes {
     wanted: [RoundsEpoch; MAX_REPLICAS],
     at: [Tick; MAX_REPLICAS],

@@ -1,43 +1,22 @@
 //! What a configuration of the model may do, and how often. Together with the number of
 //! replicas and the highest view these are all the bounds there are.
 
+use crate::checking::Configuration;
+use crate::firing;
+use crate::model::{Group, State};
 use replica::Mutant;
 use replica::spec_paxos::Timer;
 use wire::{ReplicaId, ViewNumber};
 
-/// Replicas of the group.
-pub(crate) const REPLICAS: usize = 3;
+pub(crate) use crate::firing::{ALL, REPLICAS, anywhere, at};
+
 /// Clients; each asks once.
 pub(crate) const CLIENTS: usize = 2;
 /// States in which a replica has promised a later view are not explored.
 pub(crate) const VIEW_MAX: ViewNumber = ViewNumber(2);
 
-/// A kind of timer that may fire at any time that it is armed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Firing {
-    timer: Timer,
-    /// Where: bit i stands for replica i.
-    replicas: u8,
-    /// How often, all these replicas together.
-    times: u8,
-}
-
-/// `timer` may fire so often, wherever it is armed.
-pub(crate) const fn anywhere(timer: Timer, times: u8) -> Firing {
-    at(ALL, timer, times)
-}
-
-/// `timer` may fire so often at these replicas.
-pub(crate) const fn at(replicas: u8, timer: Timer, times: u8) -> Firing {
-    Firing {
-        timer,
-        replicas,
-        times,
-    }
-}
-
-/// Every replica: bit i stands for replica i.
-pub(crate) const ALL: u8 = (1 << REPLICAS) - 1;
+/// A timer that may fire.
+pub(crate) type Firing = firing::Firing<Timer>;
 
 /// The leader of the first view.
 pub(crate) const FIRST_LEADER: u8 = 0b001;
@@ -105,9 +84,28 @@ impl Bounds {
 
     /// Whether a timer that has fired so often in the group may fire at a replica.
     pub(crate) fn may_fire(&self, replica: ReplicaId, timer: Timer, fired: u8) -> bool {
-        self.timers.iter().any(|firing| {
-            let here = firing.replicas & (1 << replica.0) != 0;
-            firing.timer == timer && here && fired < firing.times
-        })
+        firing::may_fire(self.timers, replica, timer, fired)
+    }
+}
+
+impl Configuration for Bounds {
+    type Group = Group;
+
+    fn group(self) -> Group {
+        Group::new(self)
+    }
+
+    fn mutant(&self) -> Option<&'static str> {
+        self.mutant.map(Mutant::name)
+    }
+
+    fn tell(end: &State) -> Vec<String> {
+        let mut text: Vec<String> = end.violation.iter().cloned().collect();
+        for asker in &end.askers {
+            text.extend(asker.completions().map(|done| format!("  {done:?}")));
+        }
+        text.extend(end.starts.iter().map(|start| format!("  {start:?}")));
+        text.push(format!("  committed {:?}", end.decided));
+        text
     }
 }

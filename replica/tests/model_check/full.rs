@@ -11,7 +11,7 @@ use replica::spec_paxos::Timer;
 const VARIABLE: &str = "DOWNBEAT_MODEL";
 
 /// Whether the larger configurations are wanted; says how to want them if not.
-fn is_wanted() -> bool {
+pub(crate) fn is_wanted() -> bool {
     let wanted = match std::env::var(VARIABLE) {
         Ok(value) if value == "full" => true,
         Ok(value) => panic!("{VARIABLE}={value} is not known: valid is {VARIABLE}=full"),

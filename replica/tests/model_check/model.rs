@@ -3,7 +3,7 @@
 use crate::asker::Asker;
 use crate::bounds::{ALL, Bounds, CLIENTS, REPLICAS, VIEW_MAX};
 use crate::network::{Envelope, Network};
-use crate::outcome::{Event, Memory, Outcome, Start};
+use crate::outcome::{self, Event, Memory, Outcome, Start};
 use crate::properties;
 use crate::seat::Seat;
 use replica::Mutant;
@@ -75,7 +75,7 @@ impl Group {
     /// the one after, which differs at most in a message that is gone.
     fn step(&self, before: &State, replica: ReplicaId, event: Event<'_>) -> Option<State> {
         let seat = before.seats[usize::from(replica.0)].as_ref()?;
-        let handled = self.memory.handle(seat, event);
+        let handled = outcome::handled(&self.memory, seat, event);
         let mut after = before.clone();
         let taken = match &*handled {
             Ok(outcome) => after.take(replica, outcome),

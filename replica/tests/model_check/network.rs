@@ -138,6 +138,11 @@ impl Network {
         self.flying.retain(|other| other != envelope);
     }
 
+    /// Keeps what somebody still cares for.
+    pub(crate) fn retain(&mut self, cares: impl Fn(&Envelope) -> bool) {
+        self.flying.retain(cares);
+    }
+
     /// Loses the copies of requests to whoever is chosen.
     pub(crate) fn lose_requests(&mut self, to: impl Fn(ReplicaId) -> bool) {
         let is_lost = |envelope: &Envelope| envelope.sequence.is_some() && to(envelope.to);

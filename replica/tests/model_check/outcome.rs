@@ -1,15 +1,12 @@
-//! What comes of one event at one replica, worked out once and remembered.
-//!
-//! A replica is in far fewer states than the group. A core is deterministic, so the same event in
-//! the same state has the same outcome; this only saves time.
+//! What comes of one event at one replica.
 
+use crate::common::{self, NOW};
 use crate::network::Envelope;
-use crate::seat::{NOW, Seat};
+use crate::seat::Seat;
 use replica::effects::Effect;
 use replica::spec_paxos::Timer;
 use replica::{Effects, Mode, Protocol};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use wire::message::{Message, StartView};
 use wire::{SlotNumber, SummaryHash, ViewNumber};
 
@@ -104,44 +101,14 @@ fn start_of(seat: &Seat, message: &StartView<'_>) -> Start {
     }
 }
 
-const SHARDS: usize = 64;
-
-/// By the state before and the event.
-type Outcomes = HashMap<(u64, u64), Arc<Handled>>;
-
 /// All outcomes so far.
-#[derive(Debug)]
-pub(crate) struct Memory {
-    shards: [Mutex<Outcomes>; SHARDS],
-}
+pub(crate) type Memory = common::Memory<Handled>;
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self {
-            shards: std::array::from_fn(|_| Mutex::default()),
-        }
-    }
-}
-
-impl Memory {
-    pub(crate) fn handle(&self, seat: &Seat, event: Event<'_>) -> Arc<Handled> {
-        let name = match event {
-            Event::Message(envelope) => envelope.digest(),
-            Event::Timer(timer) => timer as u64,
-        };
-        let key = (seat.digest(), name);
-        let shard = usize::try_from((key.0 ^ key.1) % SHARDS as u64).expect("small");
-        let shard = &self.shards[shard];
-        let known = shard
-            .lock()
-            .expect("nobody panics with it")
-            .get(&key)
-            .cloned();
-        known.unwrap_or_else(|| {
-            let handled = Arc::new(handle(seat, event));
-            let mut shard = shard.lock().expect("nobody panics with it");
-            shard.insert(key, Arc::clone(&handled));
-            handled
-        })
-    }
+/// The outcome of an event, from memory if it is there.
+pub(crate) fn handled(memory: &Memory, seat: &Seat, event: Event<'_>) -> Arc<Handled> {
+    let name = match event {
+        Event::Message(envelope) => envelope.digest(),
+        Event::Timer(timer) => timer as u64,
+    };
+    memory.of((seat.digest(), name), || handle(seat, event))
 }

@@ -1,15 +1,12 @@
 //! One replica of the model: the real core, and what outlives its process.
 
 use crate::bounds::{Bounds, REPLICAS};
+use crate::common::{self, NOW};
 use crate::machine::Word;
 use replica::spec_paxos::{Boot, Config, SpecPaxos};
 use replica::{Effects, Mode, Persistent, Protocol, Quorum};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use wire::{ReplicaId, SlotNumber, SummaryHash, Tick, ViewNumber};
-
-/// The time of everything: order and duration are the checker's choice.
-pub(crate) const NOW: Tick = Tick(0);
+use std::hash::{Hash, Hasher};
+use wire::{ReplicaId, SlotNumber, SummaryHash, ViewNumber};
 
 /// A replica that is up.
 #[derive(Clone, Debug)]
@@ -70,7 +67,7 @@ impl Seat {
     fn new(core: SpecPaxos<Word>, persisted: Persistent, lives: u64) -> Self {
         let status = core.status();
         let mut seat = Self {
-            digest: digest(&core, persisted, lives),
+            digest: common::digest_of((&core, persisted, lives)),
             mode: status.mode,
             view: status.view,
             degraded: status.degraded,
@@ -90,11 +87,10 @@ impl Seat {
         event: impl FnOnce(&mut SpecPaxos<Word>, &mut Effects),
     ) -> Result<Self, String> {
         let mut core = self.core.clone();
-        let handled = catch_unwind(AssertUnwindSafe(|| {
+        common::guarded(|| {
             event(&mut core, effects);
             core.check();
-        }));
-        handled.map_err(|panic| panic_text(panic.as_ref()))?;
+        })?;
         let persists = effects.iter().filter_map(|effect| match effect {
             replica::Effect::Persist(state) => Some(*state),
             _ => None,
@@ -119,35 +115,11 @@ impl Seat {
 
     /// The summary hashes of slots 1 to `last`, all of which it holds.
     pub(crate) fn hashes(&self, last: SlotNumber) -> Vec<SummaryHash> {
-        let log = self.core.history().log();
-        let hash = |slot| log.hash_at(SlotNumber(slot)).expect("nothing is truncated");
-        (1..=last.0).map(hash).collect()
+        common::hashes(self.core.history(), last)
     }
 
     /// Whether two committed slots hold one request.
     pub(crate) fn committed_twice(&self) -> bool {
-        let log = self.core.history().log();
-        let committed = log.last_committed();
-        let requests = || {
-            log.above(log.base())
-                .take_while(|(slot, _)| *slot <= committed)
-                .map(|(slot, entry)| (slot, entry.request.client, entry.request.number))
-        };
-        let repeated = |(slot, client, number)| {
-            requests().any(|other| other.0 < slot && (other.1, other.2) == (client, number))
-        };
-        requests().any(repeated)
+        common::commits_twice(self.core.history())
     }
-}
-
-fn digest(core: &SpecPaxos<Word>, persisted: Persistent, lives: u64) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (core, persisted, lives).hash(&mut hasher);
-    hasher.finish()
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic without text").to_owned()
 }

@@ -6,11 +6,12 @@
 mod workload;
 
 use crate::history::{CallId, History};
-use crate::kv::{decode, encode};
+use crate::kv::{self, decode, encode};
 use crate::linearizability::kv::{KvOperation, KvOutcome};
 use crate::schedule::beats;
 use crate::settings::Settings;
 use client::core::{Answer, ClientCore, Path, Rotation, Step};
+use std::collections::BTreeSet;
 use wire::message::{Message, Reply};
 use wire::{ClientId, HostAddress, Tick};
 use workload::Workload;
@@ -29,6 +30,8 @@ pub struct Tally {
     pub fast: u64,
     /// Operations answered otherwise.
     pub slow: u64,
+    /// Reads of keys that had been set and had ended by themselves.
+    pub expired: u64,
     /// The longest time without any answer while one was waited for.
     pub longest_gap_ns: u64,
     /// From the first question to the last answer.
@@ -50,7 +53,10 @@ struct OracleClient {
     /// Whom it asks, if not the group.
     rotation: Option<Rotation>,
     workload: Workload,
-    call: Option<(CallId, KvOperation)>,
+    /// What is open; without an id if the history leaves it out.
+    call: Option<(Option<CallId>, KvOperation)>,
+    /// Whether the key that is read had been set before it was asked for.
+    was_set: bool,
     generation: u64,
     armed: Option<Tick>,
 }
@@ -79,6 +85,10 @@ pub struct Oracle {
     healed: bool,
     open: usize,
     silent_since: Tick,
+    began: bool,
+    /// Whether some keys end by themselves, and those that were set at some time.
+    deadlines: bool,
+    were_set: BTreeSet<Vec<u8>>,
 }
 
 impl Oracle {
@@ -96,6 +106,7 @@ impl Oracle {
             core: ClientCore::new(ClientId(FIRST_ID + index as u64), address, agreement),
             workload: Workload::new(seed, index, settings.keys),
             call: None,
+            was_set: false,
             generation: 0,
             armed: None,
         };
@@ -118,6 +129,9 @@ impl Oracle {
             healed: false,
             open: 0,
             silent_since: Tick(0),
+            began: false,
+            deadlines: settings.sets_deadlines(),
+            were_set: BTreeSet::new(),
         }
     }
 
@@ -172,15 +186,23 @@ impl Oracle {
         if client.core.is_busy() || client.workload.issued() >= may {
             return None;
         }
-        let operation = client.workload.next_operation();
-        let id = self.history.invoke(index as u64, operation.clone(), now.0);
+        let operation = if self.deadlines {
+            client.workload.next_with_deadlines()
+        } else {
+            client.workload.next_operation()
+        };
+        let invoke = || self.history.invoke(index as u64, operation.clone(), now.0);
+        let id = (!kv::ends(&operation)).then(invoke);
+        if let (None, KvOperation::Get { key }) = (id, &operation) {
+            client.was_set = self.were_set.contains(key);
+        }
         client.core.begin(now, encode(&operation).into());
         client.call = Some((id, operation.clone()));
         if self.open == 0 {
             self.silent_since = now;
         }
-        if self.history.len() == 1 {
-            self.tally.first = now;
+        if !self.began {
+            (self.began, self.tally.first) = (true, now);
         }
         self.open += 1;
         Some(operation)
@@ -249,8 +271,18 @@ impl Oracle {
         let (id, operation) = client.call.take().expect("a call is open");
         let outcome = decode(&operation, &answer.result)
             .map_err(|error| format!("the reply to {operation:?} is not one: {error}"))?;
-        let completed = self.history.complete(id, now.0, outcome);
-        completed.map_err(|error| error.to_string())?;
+        match (id, &operation) {
+            (Some(id), _) => {
+                let completed = self.history.complete(id, now.0, outcome);
+                completed.map_err(|error| error.to_string())?;
+            }
+            (None, KvOperation::Get { .. }) => {
+                // Nobody deletes such keys.
+                let ended = client.was_set && outcome == KvOutcome::Value(None);
+                self.tally.expired += u64::from(ended);
+            }
+            (None, operation) => drop(self.were_set.insert(operation.key().to_vec())),
+        }
         match answer.path {
             Path::Fast => self.tally.fast += 1,
             Path::Slow => self.tally.slow += 1,

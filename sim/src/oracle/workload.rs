@@ -1,6 +1,7 @@
 //! What one client asks for, and when, by seed.
 
 use crate::draw::{Draw, Purpose};
+use crate::kv;
 use crate::linearizability::kv::KvOperation;
 use wire::Tick;
 
@@ -52,6 +53,20 @@ impl Workload {
             },
             _ => KvOperation::Del { key },
         }
+    }
+
+    /// The next operation; some are on keys that end by themselves, which are only set and read.
+    pub(super) fn next_with_deadlines(&mut self) -> KvOperation {
+        if self.draw.below(2) == 0 {
+            return self.next_operation();
+        }
+        self.issued += 1;
+        let key = format!("{}{}", kv::ENDING, self.draw.below(self.keys)).into_bytes();
+        if self.draw.below(3) > 0 {
+            return KvOperation::Get { key };
+        }
+        let value = format!("{}.{};", self.client, self.issued).into_bytes();
+        KvOperation::Set { key, value }
     }
 
     /// When the client asks again after an answer: mostly at once, now and then at the next beat.

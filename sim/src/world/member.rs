@@ -2,9 +2,9 @@
 //! here; nothing else in the simulator knows which one it runs.
 
 use crate::checked::Checked;
+use crate::clocked::Clocked;
 use crate::mutant::Mutant;
 use crate::settings::{ProtocolName, Settings};
-use apps::kv::Kv;
 use replica::history::History;
 use replica::rounds::{self, Rounds};
 use replica::spec_paxos::{Config, Held, SpecPaxos};
@@ -100,7 +100,7 @@ pub trait Member {
     fn bounds(&self) -> Vec<Bounded>;
 }
 
-type Machine = Checked<Kv>;
+type Machine = Checked<Clocked>;
 
 const RETAINED_BYTES: usize = 16 << 10;
 const SPECULATIVE_ENTRIES: usize = 48;
@@ -124,9 +124,17 @@ pub(super) struct Birth {
     pub(super) now: Tick,
 }
 
+fn machine(settings: &Settings, birth: &Birth) -> Machine {
+    Checked::new(if settings.ends_keys_by_local_clocks() {
+        Clocked::local(birth.me.0)
+    } else {
+        Clocked::agreed()
+    })
+}
+
 /// A replica on its first boot.
 pub(super) fn first_boot(settings: &Settings, birth: Birth) -> Box<dyn Member> {
-    let machine = Checked::new(Kv::default());
+    let machine = machine(settings, &birth);
     match settings.protocol {
         ProtocolName::SpecPaxos => {
             let config = spec_paxos_config(settings, &birth);
@@ -145,7 +153,7 @@ pub(super) fn first_boot(settings: &Settings, birth: Birth) -> Box<dyn Member> {
 
 /// A replica that starts again; `None` while its protocol cannot: then a crash is for good.
 pub(super) fn restart(settings: &Settings, birth: Birth, boot: Boot) -> Option<Box<dyn Member>> {
-    let machine = Checked::new(Kv::default());
+    let machine = machine(settings, &birth);
     match settings.protocol {
         ProtocolName::SpecPaxos => {
             let config = spec_paxos_config(settings, &birth);

@@ -137,10 +137,14 @@ impl World<'_> {
         self.at_port(switch, port, frame);
     }
 
-    /// By host: whether it does not get what the frame's sender sends.
-    fn blocked_from(&self, frame: &[u8]) -> Vec<bool> {
+    /// The host that a frame is from.
+    fn sender_of(&self, frame: &[u8]) -> Option<usize> {
         let source = frame.get(SOURCE_IP..DESTINATION_IP);
-        let source = source.and_then(|ip| self.layout.host_of(ip.try_into().ok()?));
+        source.and_then(|ip| self.layout.host_of(ip.try_into().ok()?))
+    }
+
+    /// By host: whether it does not get what the frame's sender sends.
+    fn blocked_from(&self, source: Option<usize>) -> Vec<bool> {
         let is_blocked = |to: usize| {
             !self.walls.is_empty() && source.is_some_and(|from| self.is_blocked(from, to))
         };
@@ -150,7 +154,8 @@ impl World<'_> {
     /// A frame runs through the program; its copies go to their wires.
     fn at_port(&mut self, switch: usize, port: PortNumber, frame: &[u8]) {
         let replicas = self.nodes.len();
-        let blocked = self.blocked_from(frame);
+        let source = self.sender_of(frame);
+        let blocked = self.blocked_from(source);
         let Self {
             switches,
             layout,

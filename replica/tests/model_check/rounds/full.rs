@@ -1,0 +1,58 @@
+//! Larger configurations, on request: some minutes on two cores.
+
+use super::bounds::{Bounds, epoch};
+use super::properties::{BY_LOCKS, BY_VOTES, FILLED, GOES_ON, KEPT, NEW_EPOCH, NO_OP};
+use crate::checking::holds;
+use crate::firing::{anywhere, at};
+use crate::full::is_wanted;
+use replica::rounds::Timer;
+
+/// One test, so that there is one line if it is skipped.
+#[test]
+fn full_model_check_of_rounds() {
+    if is_wanted() {
+        reused_number_and_another_attempt();
+        hole_and_another_attempt();
+        anybody_stops();
+    }
+}
+
+/// A number for two packets, and members that must settle which of them it was.
+fn reused_number_and_another_attempt() {
+    let bounds = Bounds {
+        asks: [0b001, 0b010],
+        packets: 3,
+        held_back: 1,
+        reused: 1,
+        timers: const { &[at(0b110, Timer::Stall, 2)] },
+        epoch_max: epoch(1, 1),
+        ..Bounds::LEAST
+    };
+    let seen = [BY_VOTES, BY_LOCKS, NEW_EPOCH, KEPT, GOES_ON];
+    holds("a reused number and another attempt", bounds, 0, &seen);
+}
+
+/// A packet is missing while members stop.
+fn hole_and_another_attempt() {
+    let bounds = Bounds {
+        packets: 3,
+        held_back: 1,
+        timers: const { &[at(0b110, Timer::Stall, 2), anywhere(Timer::Gap, 1)] },
+        epoch_max: epoch(1, 1),
+        ..Bounds::LEAST
+    };
+    let seen = [BY_VOTES, BY_LOCKS, FILLED, NEW_EPOCH, KEPT, GOES_ON, NO_OP];
+    holds("a hole and another attempt", bounds, 0, &seen);
+}
+
+/// Any two members want another attempt at any time.
+fn anybody_stops() {
+    let bounds = Bounds {
+        packets: 4,
+        timers: const { &[anywhere(Timer::Stall, 2)] },
+        epoch_max: epoch(1, 1),
+        ..Bounds::LEAST
+    };
+    let seen = [BY_VOTES, BY_LOCKS, NEW_EPOCH, KEPT, GOES_ON];
+    holds("anybody stops", bounds, 0, &seen);
+}
