@@ -8,7 +8,9 @@ mod roles;
 mod simulations;
 mod values;
 
-pub(crate) use deployments::{DemoArguments, KvArguments, KvQuestion, RunArguments, UpArguments};
+pub(crate) use deployments::{
+    DemoArguments, KvArguments, KvQuestion, MembersArguments, RunArguments, UpArguments,
+};
 pub(crate) use programs::{P4Action, P4Arguments};
 pub(crate) use roles::{ReplicaAction, ReplicaArguments, RoleArguments, SwitchArguments};
 pub(crate) use simulations::{ReplayArguments, SimArguments, SimFlags};
