@@ -292,8 +292,7 @@ impl<T: Target> SwitchController<T> {
                     Wake::Session(Change::Lost { reason }) => return Err(TryError::Lost(reason)),
                 };
             }
-            // Whoever leads now decides what the switch has.
-            self.report(News::Lost);
+            // Whoever leads now decides what the switch has. It is not lost: nothing moves.
         }
     }
 

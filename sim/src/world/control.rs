@@ -30,7 +30,7 @@ use wire::Tick;
 /// A request and its answer.
 const REQUEST_NS: u64 = 200_000;
 /// Loading the program.
-const LOAD_NS: u64 = 3 * MS;
+const LOAD_NS: u64 = 1_200_000;
 /// Taking a term, which is on disk before it is used.
 const TERM_NS: u64 = 2 * MS;
 /// Until a lost session is noticed.
