@@ -26,7 +26,8 @@ fn vote(message: &Message<'_>) -> Option<(ViewNumber, &'static str)> {
         Message::Rounds(RoundsMessage::Round(packet)) => {
             Some((packet.epoch.as_view(), "a packet of a round"))
         }
-        Message::Rounds(RoundsMessage::Report(report)) => {
+        // One that forgot its votes only promises.
+        Message::Rounds(RoundsMessage::Report(report)) if !report.forgot => {
             Some((report.epoch.as_view(), "a REPORT"))
         }
         _ => None,
