@@ -189,9 +189,12 @@ impl Merging {
         // Under the same root, the numbers that were seen are settled now: who has fallen far
         // behind the root could not vote them down one by one. Another root counts anew.
         let same_root = self.epoch.term == newest.term;
-        let ends = kept.iter().map(|(_, report)| match same_root {
-            true => report.seen.max(report.head()),
-            false => report.head(),
+        let ends = kept.iter().map(|(_, report)| {
+            if same_root {
+                report.seen.max(report.head())
+            } else {
+                report.head()
+            }
         });
         let last = ends.max().expect("one has the newest epoch");
         while at.frontier.position < last {
