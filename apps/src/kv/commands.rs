@@ -42,9 +42,12 @@ impl Description {
 /// What runs a command: one that never writes gets a view of the state and nothing else.
 #[derive(Clone, Copy)]
 pub(super) enum Run {
-    Read(fn(View<'_>, &[&[u8]], &mut ReplyWriter<'_>) -> Result<(), Failure>),
-    Write(fn(&mut Edit<'_>, &[&[u8]], &mut ReplyWriter<'_>) -> Result<(), Failure>),
+    Read(ReadCommand),
+    Write(WriteCommand),
 }
+
+type ReadCommand = fn(View<'_>, &[&[u8]], &mut ReplyWriter<'_>) -> Result<(), Failure>;
+type WriteCommand = fn(&mut Edit<'_>, &[&[u8]], &mut ReplyWriter<'_>) -> Result<(), Failure>;
 
 pub(super) struct Command {
     pub(super) about: Description,

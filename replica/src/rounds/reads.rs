@@ -8,9 +8,9 @@
 //! read came. The next packet is the barrier of all reads that came since the last; one with
 //! proposals does as well as an empty one. Not here: when it is sent (`beat`).
 
-use super::Rounds;
 use super::config::ReadPath;
 use super::mutant::Mutant;
+use super::{Rounds, Timer};
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
 use alloc::collections::{BTreeMap, VecDeque};
@@ -235,6 +235,7 @@ impl<S: StateMachine> Rounds<S> {
 
     fn answer_ready(&mut self, acknowledged: Position, out: &mut Effects) {
         let mut result = core::mem::take(&mut self.scratch);
+        let waited = self.reads.len();
         while let Some(reads) = self.reads.take_ready(acknowledged, self.committed) {
             for read in reads {
                 if self.reads.done(&read) {
@@ -243,6 +244,10 @@ impl<S: StateMachine> Rounds<S> {
             }
         }
         self.scratch = result;
+        if self.reads.len() < waited {
+            // Who waits from now on has not waited long: the caller arms the timer again.
+            self.timers.cancel(Timer::Stall);
+        }
     }
 
     /// Answers from what is executed, as of the agreed time up to which the log is.

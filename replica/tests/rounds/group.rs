@@ -84,6 +84,8 @@ pub(crate) struct Group {
     pub(crate) replies: Vec<String>,
     /// Beginnings that were sent, each once: the epoch and what is fixed.
     pub(crate) starts: BTreeSet<(u64, String)>,
+    /// How often members said that they want another epoch.
+    pub(crate) wishes: usize,
     /// The newest packet that each member sent, as it acknowledges.
     acknowledged: Vec<Position>,
 }
@@ -118,6 +120,7 @@ impl Group {
             wire: Vec::new(),
             replies: Vec::new(),
             starts: BTreeSet::new(),
+            wishes: 0,
             acknowledged: vec![Position::ZERO; known],
         };
         for index in 0..known {
@@ -226,6 +229,9 @@ impl Group {
     }
 
     fn note(&mut self, bytes: &[u8]) {
+        if let Ok(Message::Rounds(RoundsMessage::Suspect(_))) = Message::parse(bytes) {
+            self.wishes += 1;
+        }
         if let Ok(Message::Rounds(RoundsMessage::StartEpoch(start))) = Message::parse(bytes) {
             let values: Vec<_> = start.values.iter().collect();
             let fixed = format!("{:?} {values:?}", start.below);

@@ -242,3 +242,30 @@ fn a_restarted_member_leaves_reads_to_others_until_it_is_in() {
     group.settle();
     assert_eq!(read(&group), ["z"]);
 }
+
+#[test]
+fn reads_that_are_answered_are_no_ground_for_another_epoch() {
+    const STALLS_US: u64 = 8_000;
+    // A read is under way when the wait that the one before it began would end. One member is
+    // down, so that nothing is decided after the answer.
+    for late_us in (0..1_000).step_by(50) {
+        let mut group = Group::new(3, None);
+        group.settle_without(&[2]);
+        group.wishes = 0;
+        for number in 1..20 {
+            group.ask_to_read(0, READER, number);
+            for step in 0..(STALLS_US + late_us) / 50 {
+                // A packet takes its time.
+                if step % 4 == 3 {
+                    group
+                        .wire
+                        .retain(|flying| flying.from != 2 && flying.to != 2);
+                    group.deliver(|_| true);
+                }
+                group.pass(50);
+            }
+        }
+        group.settle_without(&[2]);
+        assert_eq!((read(&group).len(), group.wishes), (19, 0), "{late_us} µs");
+    }
+}
