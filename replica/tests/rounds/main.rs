@@ -6,6 +6,7 @@
 mod group;
 #[path = "../scenario_runner/machine.rs"]
 mod machine;
+mod rules;
 
 use group::{Group, id};
 use replica::rounds::Mutant;

@@ -11,25 +11,9 @@ use replica::rounds::Timer;
 #[test]
 fn full_model_check_of_rounds() {
     if is_wanted() {
-        reused_number_and_another_attempt();
         hole_and_another_attempt();
         anybody_stops();
     }
-}
-
-/// A number for two packets, and members that must settle which of them it was.
-fn reused_number_and_another_attempt() {
-    let bounds = Bounds {
-        asks: [0b001, 0b010],
-        packets: 3,
-        held_back: 1,
-        reused: 1,
-        timers: const { &[at(0b110, Timer::Stall, 2)] },
-        epoch_max: epoch(1, 1),
-        ..Bounds::LEAST
-    };
-    let seen = [BY_VOTES, BY_LOCKS, NEW_EPOCH, KEPT, GOES_ON];
-    holds("a reused number and another attempt", bounds, 0, &seen);
 }
 
 /// A packet is missing while members stop.
