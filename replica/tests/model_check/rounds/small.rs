@@ -112,19 +112,3 @@ fn restart() {
     let seen = [BY_VOTES, BY_LOCKS, NEW_EPOCH, KEPT, GOES_ON, LET_IN];
     holds("restart", bounds, 61_214, &seen);
 }
-
-/// The same, nobody hears of votes, and members settle which of the two it was.
-#[test]
-fn a_reused_number_and_another_attempt() {
-    let bounds = Bounds {
-        asks: [0b001, 0b010],
-        packets: 2,
-        held_back: 2,
-        reused: 1,
-        timers: const { &[at(0b110, Timer::Stall, 2)] },
-        epoch_max: epoch(1, 1),
-        ..Bounds::LEAST
-    };
-    let name = "a reused number and another attempt";
-    holds(name, bounds, 0, &[NEW_EPOCH]);
-}
