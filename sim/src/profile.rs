@@ -57,6 +57,29 @@ pub enum Kind {
     ControllerRestart,
 }
 
+/// Lies, and most other faults.
+const BESIDE_LIES: &[Kind] = &[
+    Kind::RootLies,
+    Kind::RootLies,
+    Kind::RootLies,
+    Kind::RootLies,
+    Kind::RootLies,
+    Kind::RootLies,
+    Kind::LightNoise,
+    Kind::HarshNoise,
+    Kind::Cut,
+    Kind::Split,
+    Kind::Deaf,
+    Kind::Churn,
+    Kind::Ambush,
+    Kind::Partition,
+    Kind::CrashWithDisk,
+    Kind::CrashWithoutDisk,
+    Kind::SlowDisk,
+    Kind::RootReboot,
+    Kind::ControllerRestart,
+];
+
 /// A named mix of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -194,27 +217,7 @@ impl Profile {
                 K::ControllerRestart,
                 K::LightNoise,
             ],
-            Self::LyingRoot => &[
-                K::RootLies,
-                K::RootLies,
-                K::RootLies,
-                K::RootLies,
-                K::RootLies,
-                K::RootLies,
-                K::LightNoise,
-                K::HarshNoise,
-                K::Cut,
-                K::Split,
-                K::Deaf,
-                K::Churn,
-                K::Ambush,
-                K::Partition,
-                K::CrashWithDisk,
-                K::CrashWithoutDisk,
-                K::SlowDisk,
-                K::RootReboot,
-                K::ControllerRestart,
-            ],
+            Self::LyingRoot => BESIDE_LIES,
             Self::Disk => &[K::FullDisk, K::SlowDisk, K::CrashWithDisk, K::HarshNoise],
             Self::Storm => &[
                 K::Churn,
