@@ -46,7 +46,7 @@ fn a_missing_packet_is_asked_for() {
     group.wire.retain(|flying| flying.to != 2);
     group.deliver(Flying::proposes);
     group.ask(1, b'y');
-    group.deliver(|flying| flying.is_round());
+    group.deliver(Flying::is_round);
     assert!(
         group.member(2).head() < position,
         "it votes for nothing behind a hole"
