@@ -73,6 +73,44 @@ const ROOT_STORM: &[Kind] = &[
     Kind::ControllerRestart,
 ];
 
+/// Members that come and go, and what goes wrong meanwhile.
+const BESIDE_CHANGES: &[Kind] = &[
+    Kind::ChangeMembers,
+    Kind::ChangeMembers,
+    Kind::ChangeMembers,
+    Kind::ChangeMembers,
+    Kind::LightNoise,
+    Kind::Split,
+    Kind::Churn,
+    Kind::CrashWithDisk,
+    Kind::CrashWithoutDisk,
+    Kind::SlowDisk,
+    Kind::RootReboot,
+];
+
+/// Lies, and most other faults.
+const BESIDE_LIES: &[Kind] = &[
+    Kind::RootLies,
+    Kind::RootLies,
+    Kind::RootLies,
+    Kind::RootLies,
+    Kind::RootLies,
+    Kind::RootLies,
+    Kind::LightNoise,
+    Kind::HarshNoise,
+    Kind::Cut,
+    Kind::Split,
+    Kind::Deaf,
+    Kind::Churn,
+    Kind::Ambush,
+    Kind::Partition,
+    Kind::CrashWithDisk,
+    Kind::CrashWithoutDisk,
+    Kind::SlowDisk,
+    Kind::RootReboot,
+    Kind::ControllerRestart,
+];
+
 /// A named mix of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -236,40 +274,8 @@ impl Profile {
                 K::ControllerRestart,
                 K::LightNoise,
             ],
-            Self::LyingRoot => &[
-                K::RootLies,
-                K::RootLies,
-                K::RootLies,
-                K::RootLies,
-                K::RootLies,
-                K::RootLies,
-                K::LightNoise,
-                K::HarshNoise,
-                K::Cut,
-                K::Split,
-                K::Deaf,
-                K::Churn,
-                K::Ambush,
-                K::Partition,
-                K::CrashWithDisk,
-                K::CrashWithoutDisk,
-                K::SlowDisk,
-                K::RootReboot,
-                K::ControllerRestart,
-            ],
-            Self::Members => &[
-                K::ChangeMembers,
-                K::ChangeMembers,
-                K::ChangeMembers,
-                K::ChangeMembers,
-                K::LightNoise,
-                K::Split,
-                K::Churn,
-                K::CrashWithDisk,
-                K::CrashWithoutDisk,
-                K::SlowDisk,
-                K::RootReboot,
-            ],
+            Self::LyingRoot => BESIDE_LIES,
+            Self::Members => BESIDE_CHANGES,
             Self::Disk => &[K::FullDisk, K::SlowDisk, K::CrashWithDisk, K::HarshNoise],
             Self::Storm => &[
                 K::Churn,

@@ -358,9 +358,6 @@ impl Settings {
                 let _ = write!(flags, " --{flag}={ours}");
             }
         }
-        if self.expiry {
-            flags.push_str(" --expiry");
-        }
         if self.profile != default.profile {
             let _ = write!(flags, " --faults={}", self.profile.name());
         }
@@ -386,8 +383,8 @@ impl Settings {
                 let _ = write!(flags, " --{flag}={ours}ns");
             }
         }
-        if !self.pauses {
-            flags.push_str(" --steady");
+        for (flag, on) in [(" --expiry", self.expiry), (" --steady", !self.pauses)] {
+            flags.push_str(if on { flag } else { "" });
         }
         if let Some(on) = self.gap_awareness {
             let _ = write!(flags, " --gap-awareness={}", if on { "on" } else { "off" });

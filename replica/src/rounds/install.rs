@@ -14,14 +14,28 @@ use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
 use wire::message::Message;
 use wire::message::rounds::{RoundsMessage, StartEpoch, Value, Values};
-use wire::{Position, ReplicaId, SequenceNumber, Tick};
+use wire::{Members, Position, ReplicaId, SequenceNumber, Tick};
 
 /// An epoch's beginning that waits for the log below it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PendingStart {
-    /// Who told it, and has that log.
-    pub(super) from: ReplicaId,
+    /// Who may have that log: whoever told it, and those who vote in the epoch.
+    askable: Members,
+    /// Who is asked next.
+    next: ReplicaId,
     bytes: Vec<u8>,
+}
+
+impl PendingStart {
+    /// Who is asked for the log now; the next question goes to another.
+    pub(super) fn ask(&mut self) -> ReplicaId {
+        let asked = self.next;
+        let later = self.askable.iter().find(|member| member.0 > asked.0);
+        self.next = later
+            .or_else(|| self.askable.iter().next())
+            .unwrap_or(asked);
+        asked
+    }
 }
 
 impl<S: StateMachine> Rounds<S> {
@@ -38,8 +52,12 @@ impl<S: StateMachine> Rounds<S> {
         if self.committed < start.below.frontier.position {
             let mut bytes = Vec::new();
             Message::Rounds(RoundsMessage::StartEpoch(*start)).emit(&mut bytes);
-            let from = start.replica;
-            self.pending_start = Some(PendingStart { from, bytes });
+            let voters = start.membership.members.with(start.replica);
+            self.pending_start = Some(PendingStart {
+                askable: voters.without(self.config.me),
+                next: start.replica,
+                bytes,
+            });
             self.want_positions(now);
         } else {
             self.install(now, start, out);

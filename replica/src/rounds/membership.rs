@@ -94,12 +94,26 @@ impl<S: StateMachine> Rounds<S> {
         if possible.is_none() {
             // It is done, or refused: whoever asked sees which.
             self.tell_membership(request.number, request.reply_to, out);
-        } else if self.is_change_pending() || self.intake.len() >= self.config.limits.requests {
+        } else if possible.is_some_and(|next| !self.would_go_on_with(next.members))
+            || self.is_change_pending()
+            || self.intake.len() >= self.config.limits.requests
+        {
             // One after the other.
             self.counters.throttled += 1;
         } else if self.intake.take(request) {
             self.arm_stall(now);
         }
+    }
+
+    /// Whether a majority of the new members vote now. Who has just come in may not have caught up
+    /// yet: the next change waits for it, or nobody would be left who can begin an epoch.
+    fn would_go_on_with(&self, members: Members) -> bool {
+        let voting = |member: &ReplicaId| {
+            *member == self.config.me
+                || (self.voters().contains(*member) && self.votes.is_heard(*member))
+        };
+        let majority = Quorum::of_members(members).majority();
+        self.mode == Mode::Normal && members.iter().filter(voting).count() >= majority
     }
 
     /// A change is decided, or what once was one.

@@ -4,6 +4,7 @@
 //! adopted whatever the epoch. Who is behind what others keep gets their state.
 
 use super::chain::{Chain, Cover};
+use super::install::PendingStart;
 use super::mutant::Mutant;
 use super::{Rounds, Timer};
 use crate::history::SnapshotAt;
@@ -37,8 +38,8 @@ impl<S: StateMachine> Rounds<S> {
         self.timers.arm(Timer::Fetch, again);
     }
 
-    fn who_has_more(&self) -> Option<ReplicaId> {
-        let waits_for = self.pending_start.as_ref().map(|pending| pending.from);
+    fn who_has_more(&mut self) -> Option<ReplicaId> {
+        let waits_for = self.pending_start.as_mut().map(PendingStart::ask);
         let head = self.chain.head();
         let member = waits_for
             .or_else(|| self.agreement.lacks_log_of())
@@ -167,7 +168,8 @@ impl<S: StateMachine> Rounds<S> {
             self.agreement_goes_on(now, out);
         }
         self.go_on(now, out);
-        if self.mode != Mode::Normal && self.who_has_more().is_some() {
+        let waits = self.pending_start.is_some() || self.agreement.lacks_log_of().is_some();
+        if self.mode != Mode::Normal && waits {
             self.want_positions(now);
         }
     }

@@ -121,6 +121,11 @@ impl Votes {
         decided.max().unwrap_or_default()
     }
 
+    /// Whether a member has voted in this epoch, as far as it was heard.
+    pub(super) fn is_heard(&self, member: ReplicaId) -> bool {
+        self.said[usize::from(member.0)].number > 0
+    }
+
     /// Up to where a member said that the log is decided.
     pub(super) fn decided_at(&self, member: ReplicaId) -> Position {
         self.said[usize::from(member.0)].committed

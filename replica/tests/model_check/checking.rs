@@ -30,7 +30,8 @@ pub(crate) trait Configuration {
 
 type StateOf<C> = <<C as Configuration>::Group as Model>::State;
 type ActionOf<C> = <<C as Configuration>::Group as Model>::Action;
-type Found<C> = HashMap<&'static str, Path<StateOf<C>, ActionOf<C>>>;
+type PathOf<C> = Path<StateOf<C>, ActionOf<C>>;
+type Found<C> = HashMap<&'static str, PathOf<C>>;
 
 /// Tests of one binary run side by side; a check wants both cores and its memory to itself.
 fn alone() -> MutexGuard<'static, ()> {
@@ -81,7 +82,7 @@ pub(crate) fn holds<C: Configuration>(name: &str, bounds: C, unique_states: usiz
 fn failure<'a, C: Configuration>(
     checker: &impl Checker<C::Group>,
     found: &'a Found<C>,
-) -> Option<(&'static str, &'a Path<StateOf<C>, ActionOf<C>>)> {
+) -> Option<(&'static str, &'a PathOf<C>)> {
     let rules = found.iter().map(|(name, path)| (*name, path));
     rules
         .filter(|(name, _)| {
@@ -115,7 +116,7 @@ pub(crate) fn breaks<C: Configuration>(bounds: C, steps_max: usize) {
 }
 
 /// How it came about, one step a line, and what was seen of it in the end.
-fn steps<C: Configuration>(path: &Path<StateOf<C>, ActionOf<C>>) -> String {
+fn steps<C: Configuration>(path: &PathOf<C>) -> String {
     let actions = path.clone().into_actions();
     let mut text: Vec<String> = actions
         .iter()

@@ -443,6 +443,11 @@ impl Group {
         self.members[member].history().log().last().0
     }
 
+    /// A member's core, to ask it.
+    pub(crate) fn member(&self, member: usize) -> &Rounds<Letters> {
+        &self.members[member]
+    }
+
     /// Up to where a member has said that it has voted, in its newest packet.
     pub(crate) fn acknowledged(&self, member: usize) -> Position {
         self.acknowledged[member]

@@ -8,6 +8,7 @@ mod group;
 mod machine;
 mod membership;
 mod reads;
+mod rules;
 
 use group::{Group, id};
 use replica::rounds::Mutant;

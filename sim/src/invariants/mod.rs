@@ -190,11 +190,12 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
 /// All of them but those that trust a root that lies; or the one that is asked for.
 pub(crate) fn wanted(settings: &Settings) -> Vec<Box<dyn Invariant>> {
     let lies = settings.profile.lies();
-    let is_wanted = |one: &Box<dyn Invariant>| match &settings.only_invariant {
+    let mut wanted = all();
+    wanted.retain(|one| match &settings.only_invariant {
         Some(name) => one.name() == name,
         None => !(lies && one.trusts_the_root()),
-    };
-    all().into_iter().filter(is_wanted).collect()
+    });
+    wanted
 }
 
 #[cfg(test)]

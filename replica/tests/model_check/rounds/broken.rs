@@ -1,8 +1,8 @@
 //! The model can fail: deliberate breaks of the protocol, each found within bounds.
 //!
 //! Not found here, for other tests: `merge-one-vote` harms no group of three, whose superquorum is
-//! all of it; `digest-of-last`, `merge-stale-reports`, `old-start-epoch` and `state-forgets-votes`
-//! need longer runs than are looked at (`replica/tests/rounds`).
+//! all of it; `digest-of-last`, `vote-twice`, `merge-stale-reports`, `old-start-epoch` and `state-forgets-votes`
+//! need longer runs than are looked at (`replica/tests/rounds`, the simulator).
 
 use super::bounds::{Bounds, epoch};
 use crate::checking::breaks;
@@ -59,18 +59,6 @@ fn rejoin_at_once() {
         ..ATTEMPT
     };
     broken(Mutant::RejoinAtOnce, bounds);
-}
-
-#[test]
-fn vote_twice() {
-    let bounds = Bounds {
-        asks: [0b001, 0b010],
-        packets: 5,
-        held_back: 1,
-        timers: const { &[at(0b100, Timer::Beat, 1)] },
-        ..Bounds::LEAST
-    };
-    broken(Mutant::VoteTwice, bounds);
 }
 
 #[test]
