@@ -203,6 +203,7 @@ pub fn of_replica(report: &replica::driver::Report) -> Value {
     if let Some(rounds) = status.rounds {
         said["epoch"] = rounds.epoch.to_string().into();
         said["rounds"] = of_rounds(&rounds);
+        // Who has never been a member waits like one that has restarted.
         if status.mode == Mode::Recovering && !rounds.members.contains(status.replica) {
             said["state"] = "outside".into();
         }

@@ -82,7 +82,10 @@ fn over_tunnels() {
 fn changes_that_cannot_be_are_refused_with_the_reason() {
     let deployment = Deployment::up(&["--protocol=rounds", "--spares=2"]);
     for (words, reason) in [
-        (&["--add=r9"][..], "there is no replica r9, valid are r0 to r4"),
+        (
+            &["--add=r9"][..],
+            "there is no replica r9, valid are r0 to r4",
+        ),
         (&["--add=r1"], "r1 is a member already: r0 r1 r2"),
         (&["--remove=r3"], "r3 is not a member: r0 r1 r2"),
         (

@@ -43,6 +43,8 @@ pub enum Mode {
     Reconciling,
     /// Has restarted, or fallen behind what others keep of the log: votes for nothing.
     Recovering,
+    /// Is no member of the group any more: votes for nothing, and keeps what it has promised.
+    Outside,
 }
 
 impl Mode {
@@ -52,6 +54,7 @@ impl Mode {
             Self::Normal => "normal",
             Self::Reconciling => "reconciling",
             Self::Recovering => "recovering",
+            Self::Outside => "outside",
         }
     }
 }

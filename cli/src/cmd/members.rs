@@ -20,6 +20,8 @@ struct Seen {
     decided: Membership,
     /// Who votes in the newest epoch.
     voting: Members,
+    /// Who is a member and well.
+    normal: Members,
     epoch: String,
 }
 
@@ -57,6 +59,13 @@ fn change(
     arguments: &MembersArguments,
 ) -> Result<Seen, Failure> {
     let wanted = wanted(deployment, seen.decided.members, arguments)?;
+    let ready = wanted.common(seen.normal).len();
+    if ready < wanted.len() / 2 + 1 {
+        return Err(Failure::Check(format!(
+            "of the new members {wanted} only {ready} are members and normal now, and a majority must be; \
+             `downbeat status` tells who is not"
+        )));
+    }
     let change = Change(Membership {
         version: seen.decided.version + 1,
         members: wanted,
@@ -133,12 +142,16 @@ fn replica(deployment: &Deployment, name: &str) -> Result<ReplicaId, Failure> {
 
 fn look(deployment: &Deployment) -> Result<Seen, Failure> {
     let mut newest: Option<(u64, Seen)> = None;
+    let mut normal = Members::default();
     for index in 0..deployment.replicas {
         let said = status::ask(&deployment.socket(&format!("r{index}")));
         let (rounds, view) = (&said["rounds"], said["view"].as_u64().unwrap_or(0));
         let Some(voting) = set(&rounds["members"]) else {
             continue;
         };
+        if said["state"] == "normal" {
+            normal = normal.with(ReplicaId(u8::try_from(index).expect("at most 15")));
+        }
         let decided = Membership {
             version: rounds["decided"]["version"].as_u64().unwrap_or(0),
             members: set(&rounds["decided"]["members"]).unwrap_or(voting),
@@ -146,6 +159,7 @@ fn look(deployment: &Deployment) -> Result<Seen, Failure> {
         let seen = Seen {
             decided,
             voting,
+            normal: Members::default(),
             epoch: said["epoch"].as_str().unwrap_or("-").to_owned(),
         };
         newest = Some(match newest {
@@ -165,7 +179,7 @@ fn look(deployment: &Deployment) -> Result<Seen, Failure> {
         });
     }
     newest
-        .map(|(_, seen)| seen)
+        .map(|(_, seen)| Seen { normal, ..seen })
         .ok_or_else(|| Failure::Check("no replica answers; `downbeat status` tells why".to_owned()))
 }
 

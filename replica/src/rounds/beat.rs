@@ -83,7 +83,7 @@ impl Beat {
 impl<S: StateMachine> Rounds<S> {
     /// A client's request.
     pub(super) fn on_request(&mut self, now: Tick, request: &Request<'_>, out: &mut Effects) {
-        if self.mode == Mode::Recovering {
+        if matches!(self.mode, Mode::Recovering | Mode::Outside) {
             // The client will ask another member.
             return;
         }

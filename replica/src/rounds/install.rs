@@ -99,7 +99,7 @@ impl<S: StateMachine> Rounds<S> {
         if self.voters().contains(self.config.me) {
             self.begin_epoch(now, out);
         } else {
-            self.leave(now, out);
+            self.leave(out);
         }
     }
 
@@ -127,7 +127,7 @@ impl<S: StateMachine> Rounds<S> {
 
     /// The epoch begins without this replica: it is no member any more. What it has promised
     /// stays; should it become a member again, it is let in as after a restart.
-    fn leave(&mut self, now: Tick, out: &mut Effects) {
+    fn leave(&mut self, out: &mut Effects) {
         self.persist(out);
         self.intake = Intake::default();
         self.reads = Reads::default();
@@ -135,7 +135,7 @@ impl<S: StateMachine> Rounds<S> {
         self.pending_start = None;
         self.hole.forget();
         self.timers = Timers::default();
-        self.wait_outside(now, true);
+        self.mode = Mode::Outside;
     }
 
     /// Makes the log hold these values above `below`; returns up to where it was so already.
@@ -198,7 +198,8 @@ impl<S: StateMachine> Rounds<S> {
 
     /// Tells a member what the installed epoch began with. What is decided since is as good.
     pub(super) fn tell_start(&self, to: ReplicaId, out: &mut Effects) {
-        if self.mode != Mode::Normal || self.installed.as_view().0 == 0 {
+        let is_in = matches!(self.mode, Mode::Normal | Mode::Outside);
+        if !is_in || self.installed.as_view().0 == 0 {
             return;
         }
         let fixed = self.epoch_start.0.saturating_sub(self.committed.0);

@@ -94,7 +94,7 @@ impl<S: StateMachine> Rounds<S> {
         if possible.is_none() {
             // It is done, or refused: whoever asked sees which.
             self.tell_membership(request.number, request.reply_to, out);
-        } else if possible.is_some_and(|next| !self.would_go_on_with(next.members))
+        } else if possible.is_some_and(|next| !self.would_go_on_with(now, next.members))
             || self.is_change_pending()
             || self.intake.len() >= self.config.limits.requests
         {
@@ -105,12 +105,14 @@ impl<S: StateMachine> Rounds<S> {
         }
     }
 
-    /// Whether a majority of the new members vote now. Who has just come in may not have caught up
+    /// Whether a majority of the new members vote now, as far as was heard lately. Who has just come in may not have caught up
     /// yet: the next change waits for it, or nobody would be left who can begin an epoch.
-    fn would_go_on_with(&self, members: Members) -> bool {
+    fn would_go_on_with(&self, now: Tick, members: Members) -> bool {
+        let silent_ns = self.config.timings.silent_us * 1_000;
         let voting = |member: &ReplicaId| {
-            *member == self.config.me
-                || (self.voters().contains(*member) && self.votes.is_heard(*member))
+            let heard = now.since(self.heard[usize::from(member.0)]) < silent_ns
+                && self.votes.is_heard(*member);
+            *member == self.config.me || (self.voters().contains(*member) && heard)
         };
         let majority = Quorum::of_members(members).majority();
         self.mode == Mode::Normal && members.iter().filter(voting).count() >= majority

@@ -296,6 +296,7 @@ impl<S: StateMachine> Rounds<S> {
         }
         self.hear(sender, now);
         let recovering = self.mode == Mode::Recovering;
+        let outside = self.mode == Mode::Outside;
         match message {
             RoundsMessage::StartEpoch(m) => self.on_start_epoch(now, &m, out),
             RoundsMessage::Positions(m) => self.on_positions(now, &m, out),
@@ -305,11 +306,16 @@ impl<S: StateMachine> Rounds<S> {
                 self.promise_from_outside(now, m.fence, out);
             }
             _ if recovering => {}
+            RoundsMessage::FetchPositions(m) => self.on_fetch_positions(m, out),
+            RoundsMessage::Suspect(m) if outside => self.on_suspect_outside(now, m, out),
+            RoundsMessage::Report(m) if outside && m.epoch <= self.installed => {
+                self.tell_start(m.replica, out);
+            }
+            _ if outside => {}
             RoundsMessage::FetchRound(m) => self.on_fetch_round(m, out),
             RoundsMessage::Held(m) => self.on_held(now, &m, out),
             RoundsMessage::Suspect(m) => self.on_suspect(now, m, out),
             RoundsMessage::Report(m) => self.on_report(now, &m, out),
-            RoundsMessage::FetchPositions(m) => self.on_fetch_positions(m, out),
             RoundsMessage::Round(_) => self.counters.unstamped += 1,
         }
     }

@@ -202,7 +202,7 @@ impl<S: StateMachine> Rounds<S> {
         let own = self.wishes.of(self.config.me);
         let waits = own > self.installed && self.still_wants(own);
         match self.mode {
-            Mode::Recovering => return,
+            Mode::Recovering | Mode::Outside => return,
             Mode::Normal if !waits => return,
             Mode::Normal => {}
             Mode::Reconciling => self.report(now, out),
@@ -228,15 +228,26 @@ impl<S: StateMachine> Rounds<S> {
             || self.waits_for_a_decision()
     }
 
-    /// While recovering: somebody has stopped for an epoch. A replica that knows which epoch it had
-    /// installed last promises too, and says so: that counts where members come and go.
+    /// While outside: a member looks for an epoch, or has stopped for one.
+    pub(super) fn on_suspect_outside(&mut self, now: Tick, suspect: Suspect, out: &mut Effects) {
+        self.incarnations.merge(&suspect.incarnations);
+        if suspect.installed < self.installed {
+            self.tell_start(suspect.replica, out);
+        }
+        self.promise_from_outside(now, suspect.fence, out);
+    }
+
+    /// While recovering or outside: somebody has stopped for an epoch. A replica that knows which
+    /// epoch it had installed last promises too, and says so: that counts where members come and
+    /// go.
     pub(super) fn promise_from_outside(
         &mut self,
         now: Tick,
         fence: RoundsEpoch,
         out: &mut Effects,
     ) {
-        if !self.recovery.knows_installed() || fence < self.fence || fence <= self.installed {
+        let knows = self.mode == Mode::Outside || self.recovery.knows_installed();
+        if !knows || fence < self.fence || fence <= self.installed {
             return;
         }
         if fence > self.fence {

@@ -171,7 +171,7 @@ impl<S: StateMachine> SpecPaxos<S> {
                 self.report_if_enough_stopped(now, out);
             }
             Mode::Normal if self.is_leader() => self.repeat_start_view(now, message.replica, out),
-            Mode::Normal | Mode::Recovering => {}
+            Mode::Normal | Mode::Recovering | Mode::Outside => {}
         }
     }
 

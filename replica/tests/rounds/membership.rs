@@ -30,7 +30,7 @@ fn a_replica_takes_the_place_of_a_member() {
         assert_eq!(group.status(member).mode, Mode::Normal);
     }
     assert_eq!(group.executed(3), "a");
-    assert_eq!(group.status(2).mode, Mode::Recovering);
+    assert_eq!(group.status(2).mode, Mode::Outside);
     // The new member counts where an old one is gone, and the one that left does not.
     group.ask(1, b'b');
     group.settle_without(&[0]);

@@ -38,13 +38,18 @@ impl World<'_> {
 
     /// Whether one more member may fail, whoever is asked.
     pub(super) fn may_one_more_fail(&self, replica: usize) -> bool {
-        let fails = |node: &Node| !node.is_whole || node.disk.is_full();
         let (voters, decided) = self.memberships();
-        [voters, decided.members].iter().all(|members| {
-            let failing = |member: &wire::ReplicaId| fails(&self.nodes[usize::from(member.0)]);
+        [voters, decided.members].into_iter().all(|members| {
             let is_in = members.contains(replica_id(replica));
-            !is_in || members.iter().filter(failing).count() < Quorum::of_members(*members).f()
+            !is_in || self.failing_of(members) < Quorum::of_members(members).f()
         })
+    }
+
+    /// How many of these are down, recovering, outside, or will end as soon as they save something.
+    fn failing_of(&self, members: Members) -> usize {
+        let fails = |node: &Node| !node.is_whole || node.disk.is_full();
+        let failing = |member: &wire::ReplicaId| fails(&self.nodes[usize::from(member.0)]);
+        members.iter().filter(failing).count()
     }
 
     /// An operator asks all members for a change.
@@ -62,6 +67,10 @@ impl World<'_> {
         }
         if let Some(come) = pick(outsiders, turnover.come) {
             members = members.with(come);
+        }
+        // Nobody takes away whom the group cannot do without.
+        if self.failing_of(members) > Quorum::of_members(members).f() {
+            return;
         }
         let change = Change(Membership {
             version: now.version + 1,

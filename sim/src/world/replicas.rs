@@ -243,7 +243,7 @@ impl World<'_> {
         };
         node.is_whole = match after.mode {
             Mode::Normal => true,
-            Mode::Recovering => false,
+            Mode::Recovering | Mode::Outside => false,
             Mode::Reconciling => node.is_whole,
         };
         let who = Who::Replica(replica);

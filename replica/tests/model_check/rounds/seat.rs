@@ -261,6 +261,7 @@ fn may_say(mode: Mode, message: &Message<'_>) -> Result<(), String> {
     );
     let silent = match mode {
         Mode::Recovering => !asks,
+        Mode::Outside => false,
         Mode::Reconciling => is_vote,
         Mode::Normal => false,
     };
