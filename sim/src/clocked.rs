@@ -46,6 +46,15 @@ impl StateMachine for Clocked {
         self.kv.execute(Stamp { time, ..at }, operation, reply)
     }
 
+    fn is_read(&self, operation: &[u8]) -> bool {
+        self.kv.is_read(operation)
+    }
+
+    fn read(&self, time: Option<AgreedTime>, operation: &[u8], reply: &mut Vec<u8>) {
+        // A clock of its own would show in writes soon enough.
+        self.kv.read(time, operation, reply);
+    }
+
     fn undo(&mut self, undo: Self::Undo) {
         self.kv.undo(undo);
     }

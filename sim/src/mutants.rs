@@ -2,7 +2,7 @@
 //! checker.
 
 use crate::profile::Profile;
-use crate::settings::Settings;
+use crate::settings::{ProtocolName, Settings};
 use crate::sweep::sweep;
 use crate::world::{Blueprint, Ending};
 use std::ops::ControlFlow;
@@ -13,6 +13,18 @@ pub const BOUND: u64 = 2_000;
 /// Profiles by turns: what one never leads to, another does.
 const PROFILES: [Profile; 7] = [
     Profile::Storm,
+    Profile::Siege,
+    Profile::All,
+    Profile::Partition,
+    Profile::Reorder,
+    Profile::Crash,
+    Profile::Harsh,
+];
+
+/// The same for protocols whose members can change.
+const PROFILES_WITH_CHANGES: [Profile; 8] = [
+    Profile::Storm,
+    Profile::Members,
     Profile::Siege,
     Profile::All,
     Profile::Partition,
@@ -49,9 +61,13 @@ pub fn hunt(
         None => *ending != Ending::Passed,
         Some(only) => ending.name() == only,
     };
+    let profiles: &[Profile] = match settings.protocol {
+        ProtocolName::Rounds => &PROFILES_WITH_CHANGES,
+        ProtocolName::SpecPaxos | ProtocolName::Unreplicated => &PROFILES,
+    };
     for turn in 0..bound.div_ceil(TURN) {
-        let index = usize::try_from(turn % PROFILES.len() as u64).expect("an index");
-        let profile = PROFILES[index];
+        let index = usize::try_from(turn % profiles.len() as u64).expect("an index");
+        let profile = profiles[index];
         // Replicas that fetch what they missed seldom differ, and then a siege catches nobody.
         let gap_awareness = match profile {
             Profile::Siege => Some(false),

@@ -58,6 +58,14 @@ impl Flying {
         }
     }
 
+    /// Up to where a packet of a round tells that the log is locked.
+    pub(crate) fn locks(&self) -> Option<Position> {
+        match self.message() {
+            Message::Rounds(RoundsMessage::Round(round)) => Some(round.locked.position),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_start(&self) -> bool {
         matches!(
             self.message(),

@@ -336,8 +336,8 @@ fn new_life_in_an_epoch_before_the_promised(mutant: Option<Mutant>) -> Group {
     group.deliver(|flying| flying.proposes() && flying.to == 1);
     group.drop_all();
     group.begin_term(2);
-    let earlier = report_of(&mut group, (0, 2), 0, &[]);
-    let later = report_of(&mut group, (1, 0), 1, &[2]);
+    let earlier = report_of(&mut group, (0, 2), 2, &[]);
+    let later = report_of(&mut group, (1, 0), 16, &[2]);
     group.drop_all();
     group.restart_without_disk(1);
     group.pass(1);

@@ -35,7 +35,7 @@ pub(crate) struct Bounds {
 }
 
 /// The epoch in which the clients come.
-pub(crate) const FIRST_EPOCH: RoundsEpoch = epoch(1, 0);
+pub(crate) const FIRST_EPOCH: RoundsEpoch = epoch(1, 1);
 
 /// An epoch by its term and attempt.
 pub(crate) const fn epoch(term: u32, attempt: u32) -> RoundsEpoch {

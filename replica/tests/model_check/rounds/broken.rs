@@ -16,7 +16,7 @@ const STEPS_MAX: usize = 3_000_000;
 const ATTEMPT: Bounds = Bounds {
     packets: 4,
     timers: &[at(0b110, Timer::Stall, 2)],
-    epoch_max: epoch(1, 1),
+    epoch_max: epoch(1, 2),
     ..Bounds::LEAST
 };
 
