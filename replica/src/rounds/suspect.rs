@@ -175,7 +175,11 @@ impl<S: StateMachine> Rounds<S> {
         self.wishes.note(suspect.replica, suspect.wanted, now);
         let own = self.wishes.of(self.config.me);
         let says_so = own >= suspect.fence && self.timers.is_armed(Timer::Resend);
-        if self.mode == Mode::Normal && suspect.fence > self.installed {
+        // Who has stopped as well, for an earlier epoch, may hear of the later one in no other way:
+        // while all are silent the root stamps nothing.
+        if suspect.fence > self.installed
+            && (self.mode == Mode::Normal || suspect.fence > self.fence)
+        {
             // It has counted a majority, which may have changed its mind since, and it cannot go
             // back. It is joined for what was counted, not for what it wants by now: it may want
             // more and more because it hears nobody.
