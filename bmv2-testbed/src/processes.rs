@@ -361,7 +361,14 @@ pub fn roles(deployment: &Deployment) -> Vec<String> {
 }
 
 fn is_ready(said: &Value) -> bool {
-    let ready = ["serving", "verified", "normal", "reconciling", "recovering"];
+    let ready = [
+        "serving",
+        "verified",
+        "normal",
+        "reconciling",
+        "recovering",
+        "outside",
+    ];
     said["state"]
         .as_str()
         .is_some_and(|state| ready.contains(&state))

@@ -141,50 +141,40 @@ fn replica(deployment: &Deployment, name: &str) -> Result<ReplicaId, Failure> {
 }
 
 fn look(deployment: &Deployment) -> Result<Seen, Failure> {
-    let mut newest: Option<(u64, Seen)> = None;
-    let mut normal = Members::default();
-    for index in 0..deployment.replicas {
-        let said = status::ask(&deployment.socket(&format!("r{index}")));
-        let (rounds, view) = (&said["rounds"], said["view"].as_u64().unwrap_or(0));
-        let Some(voting) = set(&rounds["members"]) else {
-            continue;
-        };
-        if said["state"] == "normal" {
-            normal = normal.with(ReplicaId(u8::try_from(index).expect("at most 15")));
-        }
-        let decided = Membership {
-            version: rounds["decided"]["version"].as_u64().unwrap_or(0),
-            members: set(&rounds["decided"]["members"]).unwrap_or(voting),
-        };
-        let seen = Seen {
-            decided,
-            voting,
-            normal: Members::default(),
-            epoch: said["epoch"].as_str().unwrap_or("-").to_owned(),
-        };
-        newest = Some(match newest {
-            None => (view, seen),
-            Some((other, known)) => {
-                let later = known.decided.version.max(decided.version);
-                let of_later = [known.decided, decided].into_iter();
-                let decided = of_later.filter(|one| one.version == later).next_back();
-                let (view, mut seen) = if view > other {
-                    (view, seen)
-                } else {
-                    (other, known)
-                };
-                seen.decided = decided.unwrap_or(seen.decided);
-                (view, seen)
-            }
-        });
-    }
-    newest
-        .map(|(_, seen)| Seen { normal, ..seen })
-        .ok_or_else(|| Failure::Check("no replica answers; `downbeat status` tells why".to_owned()))
+    let all: Vec<Value> = (0..deployment.replicas)
+        .map(|index| status::ask(&deployment.socket(&format!("r{index}"))))
+        .filter(|said| said["rounds"].is_object())
+        .collect();
+    let newest = all.iter().max_by_key(|said| said["view"].as_u64());
+    let decided = all.iter().filter_map(decided).max_by_key(|it| it.version);
+    let (Some(newest), Some(decided)) = (newest, decided) else {
+        let text = "no replica answers; `downbeat status` tells why";
+        return Err(Failure::Check(text.to_owned()));
+    };
+    let normal = all.iter().filter(|said| said["state"] == "normal");
+    Ok(Seen {
+        decided,
+        voting: set(&newest["rounds"]["members"]).unwrap_or_default(),
+        normal: normal
+            .filter_map(|said| id(&said["replica"]))
+            .fold(Members::default(), Members::with),
+        epoch: newest["epoch"].as_str().unwrap_or("-").to_owned(),
+    })
+}
+
+fn decided(said: &Value) -> Option<Membership> {
+    let decided = &said["rounds"]["decided"];
+    Some(Membership {
+        version: decided["version"].as_u64()?,
+        members: set(&decided["members"])?,
+    })
 }
 
 fn set(numbers: &Value) -> Option<Members> {
-    let numbers = numbers.as_array()?.iter().filter_map(Value::as_u64);
-    let ids = numbers.filter_map(|number| u8::try_from(number).ok().map(ReplicaId));
+    let ids = numbers.as_array()?.iter().filter_map(id);
     Some(ids.fold(Members::default(), Members::with))
+}
+
+fn id(number: &Value) -> Option<ReplicaId> {
+    u8::try_from(number.as_u64()?).ok().map(ReplicaId)
 }

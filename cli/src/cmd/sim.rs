@@ -334,11 +334,8 @@ fn mutants(settings: &Settings, bound: Option<u64>, output: Output) -> Result<()
     let by_hand: Vec<_> = by_hand.iter().map(|mutant| mutant.name()).collect();
     let count = all.len();
     let bar = output.bar(count as u64, "mutants");
-    let mut rows = vec![
-        ["mutant", "caught by", "seeds", "bound"]
-            .map(String::from)
-            .to_vec(),
-    ];
+    let head = ["mutant", "caught by", "seeds", "bound"];
+    let mut rows = vec![head.map(String::from).to_vec()];
     let mut survivors = Vec::new();
     for mutant in all {
         let settings = Settings {

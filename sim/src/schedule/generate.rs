@@ -236,9 +236,7 @@ impl Maker {
                 noticed: self.draw.below(2) == 0,
             },
             Kind::RootDies => Fault::RootDies,
-            Kind::ChangeMembers => Fault::ChangeMembers {
-                turnover: self.turnover(),
-            },
+            Kind::ChangeMembers => self.change_members(),
             Kind::ControllerRestart => Fault::ControllerRestart,
         })
     }
@@ -303,10 +301,10 @@ impl Maker {
         }
     }
 
-    fn turnover(&mut self) -> Turnover {
+    fn change_members(&mut self) -> Fault {
         let out = usize::try_from(self.draw.below(MAX_CHANGED)).expect("small");
         let come = usize::try_from(self.draw.below(MAX_CHANGED)).expect("small");
-        match self.draw.below(4) {
+        let turnover = match self.draw.below(4) {
             0 => Turnover {
                 out: Some(out),
                 come: None,
@@ -319,7 +317,8 @@ impl Maker {
                 out: Some(out),
                 come: Some(come),
             },
-        }
+        };
+        Fault::ChangeMembers { turnover }
     }
 
     fn replica(&mut self) -> usize {

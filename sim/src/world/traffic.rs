@@ -2,7 +2,7 @@
 
 use super::node::Input;
 use super::queue::Event;
-use super::root::{GROUP, LEAF, Plugged, is_to_group, port_of};
+use super::root::{GROUP, LEAF, Layout, Plugged, is_to_group, port_of};
 use super::{World, look};
 use crate::event_log::Who;
 use crate::invariants::{Answered, Sight, Stamped};
@@ -182,59 +182,41 @@ impl World<'_> {
         if copies.is_empty() {
             log.note(now, Who::Root, "drop", format_args!("the program drops it"));
         }
-        let to_group = is_to_group(frame);
-        let is_stamped_here = to_group && !layout.only_passes_on(switch);
+        let is_stamped_here = is_to_group(frame) && !layout.only_passes_on(switch);
         for (index, (port, priority, copy)) in copies.with_priority().enumerate() {
             if is_stamped_here
                 && index == 0
                 && let Some(payload) = copy.get(FRAME_HEADER..)
                 && let Ok((stamp, message)) = StampHeader::parse(payload)
             {
-                log.note(
-                    now,
-                    Who::Root,
-                    "stamp",
-                    format_args!("{}", Payload(payload)),
-                );
+                let text = format_args!("{}", Payload(payload));
+                log.note(now, Who::Root, "stamp", text);
                 let stamped = Sight::Stamped(stamped(&stamp, message));
                 look(invariants, now, &stamped, ending);
             }
-            let (who, why) = match layout.plugged(switch, port) {
+            let plugged = layout.plugged(switch, port);
+            let receiver = receiver_of(layout, plugged, copy);
+            let is_kept = is_stamped_here && receiver.is_some_and(|to| root.withholds_from(to));
+            let why = match plugged {
+                _ if is_kept => Some("the root keeps it back"),
+                Some(Plugged::Host(to)) if blocked[to] => Some("partition"),
                 Some(Plugged::Host(to)) => {
-                    let who = if to < replicas {
-                        Who::Replica(to)
-                    } else {
-                        Who::Client(to - replicas)
-                    };
-                    if blocked[to] {
-                        (who, Some("partition"))
-                    } else if is_stamped_here && root.withholds_from(to) {
-                        (who, Some("the root keeps it back"))
-                    } else {
-                        let sent = wires.send_down(now, to, priority, copy.to_vec(), queue);
-                        (who, sent.err().map(super::wires::Lost::word))
-                    }
+                    let sent = wires.send_down(now, to, priority, copy.to_vec(), queue);
+                    sent.err().map(super::wires::Lost::word)
                 }
                 Some(Plugged::Trunk { trunk, lower }) => {
-                    let to = copy.get(DESTINATION_IP..DESTINATION_IP + 4);
-                    let to = to.and_then(|ip| layout.host_of(ip.try_into().ok()?));
-                    let keeps = |to| is_stamped_here && root.withholds_from(to);
-                    if to.is_some_and(keeps) {
-                        log.note(
-                            now,
-                            Who::Root,
-                            "drop",
-                            format_args!("the root keeps it back"),
-                        );
-                        continue;
-                    }
                     let way = (trunk, lower);
                     let sent = wires.send_trunk(now, way, priority, copy.to_vec(), queue);
-                    (Who::Root, sent.err().map(super::wires::Lost::word))
+                    sent.err().map(super::wires::Lost::word)
                 }
-                None => (Who::Root, Some("nothing is plugged in there")),
+                None => Some("nothing is plugged in there"),
             };
             if let Some(why) = why {
+                let who = match plugged {
+                    Some(Plugged::Host(to)) if to < replicas => Who::Replica(to),
+                    Some(Plugged::Host(to)) => Who::Client(to - replicas),
+                    _ => Who::Root,
+                };
                 log.note(now, who, "drop", format_args!("{why}"));
             }
         }
@@ -357,6 +339,17 @@ impl World<'_> {
         {
             let received = Sight::Received(super::replica_id(replica), stamped(&stamp, message));
             self.see(&received);
+        }
+    }
+}
+
+/// The host that a copy is for: the one at the port, or the one that it is addressed to.
+fn receiver_of(layout: &Layout, plugged: Option<Plugged>, copy: &[u8]) -> Option<usize> {
+    match plugged? {
+        Plugged::Host(to) => Some(to),
+        Plugged::Trunk { .. } => {
+            let address = copy.get(DESTINATION_IP..DESTINATION_IP + 4)?;
+            layout.host_of(address.try_into().ok()?)
         }
     }
 }

@@ -261,9 +261,8 @@ fn may_say(mode: Mode, message: &Message<'_>) -> Result<(), String> {
     );
     let silent = match mode {
         Mode::Recovering => !asks,
-        Mode::Outside => false,
         Mode::Reconciling => is_vote,
-        Mode::Normal => false,
+        Mode::Normal | Mode::Outside => false,
     };
     if silent {
         return Err(format!("while {mode:?}, it says {message:?}"));
