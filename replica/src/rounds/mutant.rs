@@ -83,7 +83,10 @@ impl Mutant {
     pub const fn is_caught_by_hand(self) -> bool {
         matches!(
             self,
-            Self::LetInUnheard | Self::ChangeWithoutNew | Self::ReadInFlightPacket
+            Self::LetInUnheard
+                | Self::CountForgetful
+                | Self::ChangeWithoutNew
+                | Self::ReadInFlightPacket
         )
     }
 

@@ -114,6 +114,32 @@ fn a_restart_with_fence_but_without_votes() {
     });
 }
 
+/// Four of five have decided `x`, one of them restarts, and of another no report arrives.
+#[test]
+fn a_report_without_votes_counts_as_none() {
+    agrees_but_for(Mutant::CountForgetful, |mutant| {
+        let mut group = Group::new(5, mutant);
+        group.come_to_rest();
+        group.ask(0, b'x');
+        group.deliver(|flying| flying.proposes() && flying.to < 4);
+        group.deliver(|flying| flying.is_round() && flying.to == 0);
+        assert_eq!(group.executed(0), "x");
+        group.drop_all();
+        group.restart(1);
+        // Member 4 coordinates.
+        group.begin_term(4);
+        let keep = |flying: &group::Flying| {
+            let is_lost = flying.from == 3 && flying.reports_for().is_some();
+            !(is_lost || flying.from == 0 || flying.to == 0)
+        };
+        group.settle_if(keep);
+        group.ask(2, b'z');
+        group.settle_if(keep);
+        assert!(group.executed(2).ends_with('z'));
+        group
+    });
+}
+
 /// The root gives one number to two packets, and the next to one that both halves get.
 #[test]
 fn a_digest_that_covers_only_the_last_packet() {
