@@ -41,4 +41,6 @@ pub mod topology;
 pub use event::{Event, EventKind, Events, InstalledGroup};
 pub use mac::MacAddress;
 pub use service::{Artifacts, Config, ControllerError, Outcome, install, run, run_hearing_members};
-pub use topology::{Group, Host, Member, Switch, SwitchLink, SwitchPort, Topology, TopologyError};
+pub use topology::{
+    Group, Host, Member, Shape, Switch, SwitchLink, SwitchPort, Topology, TopologyError,
+};

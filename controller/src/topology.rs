@@ -9,6 +9,7 @@
 
 mod names;
 mod roots;
+mod shape;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use thiserror::Error;
 
 use crate::MacAddress;
 pub use names::{Member, SwitchPort};
+pub use shape::Shape;
 
 /// `single,N` has at most this many hosts: 10.0.0.1 to 10.0.0.250.
 pub const MAX_SINGLE_HOSTS: u16 = 250;

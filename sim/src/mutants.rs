@@ -11,18 +11,7 @@ use std::ops::ControlFlow;
 pub const BOUND: u64 = 2_000;
 
 /// Profiles by turns: what one never leads to, another does.
-const PROFILES: [Profile; 7] = [
-    Profile::Storm,
-    Profile::Siege,
-    Profile::All,
-    Profile::Partition,
-    Profile::Reorder,
-    Profile::Crash,
-    Profile::Harsh,
-];
-
-/// The same for protocols whose members can change.
-const PROFILES_WITH_CHANGES: [Profile; 8] = [
+const PROFILES: [Profile; 8] = [
     Profile::Storm,
     Profile::Members,
     Profile::Siege,
@@ -61,13 +50,11 @@ pub fn hunt(
         None => *ending != Ending::Passed,
         Some(only) => ending.name() == only,
     };
-    let profiles: &[Profile] = match settings.protocol {
-        ProtocolName::Rounds => &PROFILES_WITH_CHANGES,
-        ProtocolName::SpecPaxos | ProtocolName::Unreplicated => &PROFILES,
-    };
-    for turn in 0..bound.div_ceil(TURN) {
-        let index = usize::try_from(turn % profiles.len() as u64).expect("an index");
-        let profile = profiles[index];
+    let may_change = settings.protocol == ProtocolName::Rounds;
+    let profiles = PROFILES.into_iter();
+    let profiles = profiles.filter(|profile| may_change || !profile.changes_members());
+    let turns = 0..bound.div_ceil(TURN);
+    for (turn, profile) in turns.zip(profiles.cycle()) {
         // Replicas that fetch what they missed seldom differ, and then a siege catches nobody.
         let gap_awareness = match profile {
             Profile::Siege => Some(false),

@@ -5,6 +5,7 @@ use crate::mutant::{FabricMutant, Mutant};
 use crate::profile::Profile;
 use crate::schedule::Noise;
 use client::core::Agreement;
+pub use controller::topology::Shape;
 use replica::Quorum;
 use replica::quorum::GroupSizeError;
 
@@ -64,26 +65,6 @@ impl ProtocolName {
     /// Whether clients send to one member and not to the group.
     pub fn asks_one_member(self) -> bool {
         self == Self::Rounds
-    }
-}
-
-/// How switches are wired.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Shape {
-    /// One switch, which is the root.
-    #[default]
-    Single,
-    /// A leaf that has all hosts, and two roots above it.
-    DualRoot,
-}
-
-impl Shape {
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Single => "single",
-            Self::DualRoot => "dual-root",
-        }
     }
 }
 

@@ -134,6 +134,8 @@ fn may_have_environment(pid: i32) -> bool {
 struct Memory {
     /// Bytes, field 23.
     size: u64,
+    /// Address, field 27.
+    code_end: u64,
     /// Address, field 50.
     environment_start: u64,
     /// Address, field 51.
@@ -147,15 +149,17 @@ impl Memory {
         let field = |number: usize| fields.get(number - 3)?.parse().ok();
         Some(Self {
             size: field(23)?,
+            code_end: field(27)?,
             environment_start: field(50)?,
             environment_end: field(51)?,
         })
     }
 
     fn may_have_environment(self) -> bool {
-        // Threads of the kernel have no memory, and who is ending has none any more. Memory in
-        // which an environment has not been put yet says that it ends at address 0.
-        let in_exec = self.environment_end == 0;
+        // Threads of the kernel have no memory, and who is ending has none any more. execve(2)
+        // says where the environment starts, with the end at the same address as if it were
+        // empty; then, all variables found, where it ends; and only after that, where the code is.
+        let in_exec = self.code_end == 0;
         let filled_since = self.environment_end > self.environment_start;
         self.size > 0 && (in_exec || filled_since)
     }
@@ -256,18 +260,20 @@ mod tests {
 
     #[test]
     fn memory_says_whether_there_can_be_an_environment() {
-        let memory = |size, environment_start, environment_end| Memory {
+        let memory = |size, code_end, environment_start, environment_end| Memory {
             size,
+            code_end,
             environment_start,
             environment_end,
         };
-        assert!(memory(4096, 0, 0).may_have_environment(), "in exec");
-        assert!(memory(4096, 70, 90).may_have_environment(), "filled since");
-        assert!(!memory(4096, 70, 70).may_have_environment(), "bare");
-        assert!(!memory(0, 0, 0).may_have_environment(), "of the kernel");
+        assert!(memory(4096, 0, 0, 0).may_have_environment(), "in exec");
+        assert!(memory(4096, 0, 70, 70).may_have_environment(), "still");
+        assert!(memory(4096, 30, 70, 90).may_have_environment(), "filled");
+        assert!(!memory(4096, 30, 70, 70).may_have_environment(), "bare");
+        assert!(!memory(0, 0, 0, 0).may_have_environment(), "of the kernel");
         let fields: Vec<String> = (4..=52).map(|field| field.to_string()).collect();
         let stat = format!("77 (a) Z ) (b)) S {}\n", fields.join(" "));
-        assert_eq!(Memory::parse(&stat), Some(memory(23, 50, 51)));
+        assert_eq!(Memory::parse(&stat), Some(memory(23, 27, 50, 51)));
         assert_eq!(Memory::parse("77 (a) S 1 2"), None);
     }
 

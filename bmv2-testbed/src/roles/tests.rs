@@ -213,11 +213,9 @@ fn wait_for_all(heard: &Receiver<Heard>) {
     }
 }
 
-const SHAPES: [Shape; 2] = [Shape::Single, Shape::DualRoot];
-
 #[test]
 fn members_hear_themselves_through_rings() {
-    for shape in SHAPES {
+    for shape in Shape::ALL {
         let folder = tempfile::tempdir().unwrap();
         let deployment = plan(Fabric::Embedded, shape, folder.path());
         let faults = FaultControl::new(deployment.harm.plan().unwrap());
@@ -249,7 +247,7 @@ fn start_switches(running: &mut Running, namespace: Option<&str>, deployment: &D
 
 #[test]
 fn members_hear_themselves_through_tunnels() {
-    for shape in SHAPES {
+    for shape in Shape::ALL {
         let folder = tempfile::tempdir().unwrap();
         let deployment = plan(Fabric::Tunnel, shape, folder.path());
         let mut running = Running::new();
@@ -265,7 +263,7 @@ fn members_hear_themselves_through_tunnels() {
 /// The kernel takes a packet with its own source address for a forgery unless told otherwise.
 #[test]
 fn members_hear_themselves_through_namespaces() {
-    for shape in SHAPES {
+    for shape in Shape::ALL {
         in_namespaces(Fabric::Netns, shape);
     }
 }
@@ -275,7 +273,7 @@ fn members_hear_themselves_through_bmv2() {
     if let Err(missing) = Bmv2Program::find() {
         return skip(Fabric::Bmv2, &missing);
     }
-    for shape in SHAPES {
+    for shape in Shape::ALL {
         in_namespaces(Fabric::Bmv2, shape);
     }
 }

@@ -88,8 +88,7 @@ impl FromStr for TopologyArgument {
             Some((name, count)) => (name, Some(count.strip_prefix("k=").unwrap_or(count))),
             None => (text, None),
         };
-        let shapes = [Shape::Single, Shape::DualRoot];
-        let shape = shapes.into_iter().find(|shape| shape.name() == name);
+        let shape = Shape::ALL.into_iter().find(|shape| shape.name() == name);
         let shape = shape.ok_or_else(|| {
             format!(
                 "{name:?} is no topology of a deployment; valid are single,N (one switch) and \

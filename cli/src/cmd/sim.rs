@@ -10,7 +10,7 @@ use sim::mutant::Mutant;
 use sim::mutants::{BOUND, hunt};
 use sim::report;
 use sim::schedule::Noise;
-use sim::settings::{Costs, ProtocolName, STEADY_REORDER_NS, Settings, Shape};
+use sim::settings::{Costs, ProtocolName, STEADY_REORDER_NS, Settings};
 use sim::shrink::shrink;
 use sim::sweep::{Total, sweep};
 use sim::world::{Blueprint, Ending, Outcome, World, can_restart};
@@ -52,10 +52,7 @@ pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
     let default = Settings::default();
     let settings = Settings {
         protocol: protocol(flags),
-        topology: match flags.topology.shape {
-            bmv2_testbed::Shape::Single => Shape::Single,
-            bmv2_testbed::Shape::DualRoot => Shape::DualRoot,
-        },
+        topology: flags.topology.shape,
         replicas: replicas(flags)?.unwrap_or(default.replicas),
         clients: flags.clients,
         operations: flags.operations,

@@ -1,14 +1,14 @@
-//! The switches, each of which can be a root, and how they are wired: the committed compiled P4 program in our pipeline, behind the P4Runtime server
-//! as a value, with real frames. It can be dark, and it can lose everything.
+//! The switches, each of which can be a root, and how they are wired: the committed compiled P4
+//! program in our pipeline, behind the P4Runtime server as a value, with real frames. A switch can
+//! be dark, and it can lose everything.
 
 use super::lies::Lying;
 use crate::mutant::FabricMutant;
 use crate::schedule::Lie;
-use crate::settings::Shape;
 use controller::SwitchPort;
 use controller::mac::MacAddress as FabricMac;
 use controller::tables::Tables;
-use controller::topology::{Group, Topology};
+use controller::topology::{Group, Shape, Topology};
 use p4runtime::P4Info;
 use sequencer::pipeline::{Copies, PortNumber, Switch};
 use sequencer::server::{Core, Device, Pipeline};
@@ -94,11 +94,7 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(shape: Shape, replicas: usize, clients: usize) -> Self {
         let count = u16::try_from(replicas + clients).expect("few hosts");
-        let topology = match shape {
-            Shape::Single => Topology::single(count),
-            Shape::DualRoot => Topology::dual_root(count),
-        };
-        let mut topology = topology.expect("at most 250 hosts");
+        let mut topology = shape.of_hosts(count).expect("at most 250 hosts");
         let members: Vec<String> = topology.hosts[..replicas]
             .iter()
             .map(|host| host.name.clone())
