@@ -22,10 +22,13 @@ pub mod client_table;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod effects;
+mod held;
 pub mod history;
 pub mod mutant;
+mod peers;
 pub mod protocol;
 pub mod quorum;
+mod rhythm;
 pub mod rounds;
 pub mod spec_paxos;
 pub mod state_machine;
@@ -33,6 +36,7 @@ mod timers;
 pub mod unreplicated;
 
 pub use effects::{Boot, Effect, Effects, Persistent};
+pub use held::Held;
 pub use mutant::Mutant;
 pub use protocol::{Counters, Mode, Protocol, Status};
 pub use quorum::Quorum;

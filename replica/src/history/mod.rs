@@ -14,6 +14,7 @@
 //! | speculative entries and their undo records | none here | the protocol stops appending, by [`speculative_len`](History::speculative_len) and [`speculative_bytes`](History::speculative_bytes) |
 //! | empty buffers kept for later | 2 MiB of chunks, 1,024 results of 4 KiB | what comes on top is freed |
 
+mod adopt;
 mod arena;
 mod check;
 mod entry;
@@ -21,6 +22,7 @@ mod log;
 mod request;
 mod snapshot;
 
+pub use adopt::{Adopted, OwnedEntries, owned};
 pub use entry::EntryRef;
 pub use log::Log;
 pub use request::{Origin, RequestRef, StoredRequest, chain};

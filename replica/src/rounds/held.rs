@@ -3,8 +3,8 @@
 
 use super::Rounds;
 use crate::StateMachine;
+use crate::held::Held;
 use crate::protocol::Mode;
-use crate::spec_paxos::Held;
 use alloc::vec;
 use alloc::vec::Vec;
 

@@ -6,10 +6,9 @@
 
 use super::SpecPaxos;
 use super::ahead::Run;
-use super::install::owned;
 use super::timers::Timer;
 use crate::client_table::Freshness;
-use crate::history::StoredRequest;
+use crate::history::{StoredRequest, owned};
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
 use wire::message::{Log, Message, Prepare, SyncReply};
@@ -99,7 +98,7 @@ impl<S: StateMachine> SpecPaxos<S> {
         let last = self.history.log().last();
         let known = usize::try_from(last.0 - run.base.0).unwrap_or(usize::MAX);
         if let Some((before, rest)) = beyond(run, known) {
-            if self.history.log().last_hash() != before || !self.chain_holds(last, rest) {
+            if self.history.log().last_hash() != before || !self.history.chain_holds(last, rest) {
                 self.counters.rejected += 1;
                 return false;
             }

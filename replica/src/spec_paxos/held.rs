@@ -4,30 +4,10 @@
 use super::arrivals::{RING, WINDOW};
 use super::{Limits, SpecPaxos, ahead};
 use crate::StateMachine;
+use crate::held::Held;
 use crate::protocol::Mode;
 use alloc::vec;
 use alloc::vec::Vec;
-
-/// How much there is of something that has a bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// What it is.
-    pub name: &'static str,
-    /// How much there is.
-    pub value: u64,
-    /// How much there may be.
-    pub bound: u64,
-}
-
-impl Held {
-    pub(crate) fn new(name: &'static str, value: usize, bound: usize) -> Self {
-        Self {
-            name,
-            value: value as u64,
-            bound: bound as u64,
-        }
-    }
-}
 
 impl<S: StateMachine> SpecPaxos<S> {
     /// Everything that is kept within a bound. Takes time linear in the log.

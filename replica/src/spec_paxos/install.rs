@@ -4,12 +4,12 @@
 use super::SpecPaxos;
 use super::merge::{Merged, merge};
 use crate::client_table::Freshness;
-use crate::history::StoredRequest;
+use crate::history::{OwnedEntries, StoredRequest, owned};
 use crate::mutant::Mutant;
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
-use wire::message::{Entries, Incarnations, StartView};
+use wire::message::{Incarnations, StartView};
 use wire::{ReplicaId, SlotNumber, SummaryHash, Tick, ViewNumber};
 
 /// A view's log that cannot be installed before the entries below it are here.
@@ -22,7 +22,7 @@ pub(super) struct PendingStart {
     base: SlotNumber,
     base_hash: SummaryHash,
     committed: SlotNumber,
-    entries: Vec<(SummaryHash, StoredRequest)>,
+    entries: OwnedEntries,
     /// Leader only: what follows once `entries` are installed (merge rule d).
     leftovers: Vec<StoredRequest>,
     /// Who holds what is missing.
@@ -122,8 +122,8 @@ impl<S: StateMachine> SpecPaxos<S> {
             incarnations,
             ..
         } = start;
-        let (base, entries) = self.above_committed(base, entries);
-        if !self.chain_holds(base, &entries) {
+        let (base, entries) = self.history.above_committed(base, entries);
+        if !self.history.chain_holds(base, &entries) {
             self.counters.rejected += 1;
             return;
         }
@@ -163,92 +163,15 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
     }
 
-    /// Leaves out the entries that are committed here already.
-    ///
-    /// Panics if they are others than the ones committed here: then two replicas have committed
-    /// different logs, and going on would only hide it.
-    pub(super) fn above_committed(
-        &self,
-        base: SlotNumber,
-        mut entries: Vec<(SummaryHash, StoredRequest)>,
-    ) -> (SlotNumber, Vec<(SummaryHash, StoredRequest)>) {
-        let log = self.history.log();
-        let committed = log.last_committed();
-        if base >= committed {
-            return (base, entries);
-        }
-        let covered = usize::try_from(committed.0 - base.0).unwrap_or(usize::MAX);
-        // A snapshot may reach beyond what a view began with: then all of it is covered.
-        let covered = covered.min(entries.len());
-        let slots = (base.0 + 1..).map(SlotNumber);
-        for (slot, (hash, _)) in slots.zip(entries.drain(..covered)) {
-            assert!(
-                log.hash_at(slot).is_none_or(|own| own == hash),
-                "replica {}: view {} begins with another log than the one committed at slot {slot}",
-                self.config.me,
-                self.view
-            );
-        }
-        (committed, entries)
-    }
-
-    /// Whether each hash of `entries` above `base` follows from the one before.
-    pub(super) fn chain_holds(
-        &self,
-        base: SlotNumber,
-        entries: &[(SummaryHash, StoredRequest)],
-    ) -> bool {
-        let log = self.history.log();
-        let Some(mut before) = log.hash_at(base) else {
-            return false;
-        };
-        let mut time = log
-            .get(base)
-            .map_or_else(|| log.base_time(), |entry| entry.time);
-        entries.iter().all(|(hash, request)| {
-            time = time.max(request.origin.time);
-            before = self.history.chain(before, time, request.as_ref());
-            before == *hash
-        })
-    }
-
     /// Makes the log above `base` be `entries`; returns the last slot that could stay. What is
     /// undone is deferred, so that requests which are not among `entries` get another try.
-    pub(super) fn replace_above(
-        &mut self,
-        base: SlotNumber,
-        entries: Vec<(SummaryHash, StoredRequest)>,
-    ) -> SlotNumber {
-        let log = self.history.log();
-        let slots = (base.0 + 1..).map(SlotNumber);
-        let same = slots
-            .zip(&entries)
-            .take_while(|(slot, (hash, _))| log.hash_at(*slot) == Some(*hash))
-            .count();
-        let keep = SlotNumber(base.0 + same as u64);
-        let mut undone = Vec::new();
-        self.history.rollback(keep, |request| undone.push(request));
-        self.counters.rolled_back += undone.len() as u64;
-        for request in undone {
+    pub(super) fn replace_above(&mut self, base: SlotNumber, entries: OwnedEntries) -> SlotNumber {
+        let adopted = self.history.replace_above(self.view, base, entries);
+        self.counters.rolled_back += adopted.undone.len() as u64;
+        self.counters.executed += adopted.executed;
+        for request in adopted.undone {
             self.defer(request);
         }
-        for (hash, request) in entries.into_iter().skip(same) {
-            self.history.append(self.view, request.as_ref());
-            self.counters.executed += 1;
-            assert_eq!(
-                self.history.log().last_hash(),
-                hash,
-                "the chain was checked"
-            );
-        }
-        keep
+        adopted.kept
     }
-}
-
-/// Entries of a message as values that outlive it.
-pub(super) fn owned(entries: &Entries<'_>) -> Vec<(SummaryHash, StoredRequest)> {
-    entries
-        .iter()
-        .map(|entry| (entry.hash, StoredRequest::from_entry(&entry)))
-        .collect()
 }

@@ -11,7 +11,7 @@
 //! - [`degraded`]: the leader orders while no superquorum can be had; [`follow`]: the others do as
 //!   it says, and [`ahead`] keeps what they cannot append yet
 //! - [`recovery`]: a replica that forgot its votes comes back; [`transfer`]: what it lacks
-//! - [`timers`], [`pace`], [`peers`], [`deferred`]: what the phases share; [`held`]: what is kept,
+//! - [`timers`], [`pace`], [`deferred`]: what the phases share; [`held`]: what is kept,
 //!   and its bounds
 //!
 //! Safety never depends on stamps: they make divergence rare, not harmless. The leader of view
@@ -31,7 +31,6 @@ mod install;
 mod merge;
 mod normal;
 mod pace;
-mod peers;
 mod reconcile;
 mod recovery;
 mod synchronize;
@@ -40,10 +39,10 @@ mod transfer;
 
 pub use crate::Boot;
 pub use config::{Config, Limits, Timings};
-pub use held::Held;
 pub use timers::Timer;
 
 use crate::history::History;
+use crate::peers::Peers;
 use crate::protocol::{Counters, Mode, Protocol, Status};
 use crate::{Effects, Persistent, StateMachine};
 use arrivals::Arrivals;
@@ -52,7 +51,6 @@ use degraded::Ordering;
 use gaps::Gap;
 use install::PendingStart;
 use pace::Pace;
-use peers::Peers;
 use reconcile::Change;
 use recovery::Recovery;
 use synchronize::Synchronization;

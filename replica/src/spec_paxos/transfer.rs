@@ -1,13 +1,12 @@
 //! State transfer: entries that a replica lacks, and a snapshot when others have truncated them.
 
 use super::SpecPaxos;
-use super::install::owned;
-use crate::history::{SnapshotAt, StoredRequest};
+use crate::history::{OwnedEntries, SnapshotAt, owned};
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
 use wire::message::{Entries, FetchLog, Log, Message, Snapshot};
-use wire::{ReplicaId, SlotNumber, SummaryHash, Tick};
+use wire::{ReplicaId, SlotNumber, Tick};
 
 /// At most this many entries go into one LOG message.
 const LOG_ENTRIES_MAX: usize = 65_536;
@@ -104,8 +103,8 @@ impl<S: StateMachine> SpecPaxos<S> {
         }
         let entries = owned(&message.entries);
         let committed = self.history.log().last_committed();
-        let (base, entries) = self.above_committed(message.base, entries);
-        if base == committed && self.chain_holds(base, &entries) {
+        let (base, entries) = self.history.above_committed(message.base, entries);
+        if base == committed && self.history.chain_holds(base, &entries) {
             self.adopt_committed(base, entries);
         } else {
             self.counters.rejected += 1;
@@ -118,7 +117,7 @@ impl<S: StateMachine> SpecPaxos<S> {
     /// What stands on the same prefix stays, even beyond `entries`: it may be a vote that
     /// completed a request. What contradicts a committed entry cannot have completed one, for a
     /// superquorum holds the other, so undoing it forgets no vote that counts.
-    fn adopt_committed(&mut self, base: SlotNumber, entries: Vec<(SummaryHash, StoredRequest)>) {
+    fn adopt_committed(&mut self, base: SlotNumber, entries: OwnedEntries) {
         let Some((last_hash, _)) = entries.last() else {
             return;
         };

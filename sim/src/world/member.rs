@@ -7,9 +7,9 @@ use crate::mutant::Mutant;
 use crate::settings::{ProtocolName, Settings};
 use replica::history::History;
 use replica::rounds::{self, Rounds};
-use replica::spec_paxos::{Config, Held, SpecPaxos};
+use replica::spec_paxos::{Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
-use replica::{Boot, Mode, Protocol, Quorum, Status};
+use replica::{Boot, Held, Mode, Protocol, Quorum, Status};
 use wire::{
     AgreedTime, ClientId, DEFAULT_PAYLOAD_LIMIT, ReplicaId, RequestNumber, STAMP_LEN, SlotNumber,
     SummaryHash, Tick, ViewNumber,

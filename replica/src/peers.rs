@@ -7,7 +7,7 @@ use wire::{ReplicaId, SlotNumber, Tick};
 
 /// The other replicas.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peers {
+pub(crate) struct Peers {
     heard: [Tick; MAX_REPLICAS],
     snapshot_sent: [Option<Tick>; MAX_REPLICAS],
     start_sent: [Option<Tick>; MAX_REPLICAS],
@@ -16,7 +16,7 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    pub(super) fn new(now: Tick) -> Self {
+    pub(crate) fn new(now: Tick) -> Self {
         Self {
             heard: [now; MAX_REPLICAS],
             snapshot_sent: [None; MAX_REPLICAS],
@@ -27,50 +27,50 @@ impl Peers {
     }
 
     /// A replica showed a sign of life; returns whether it was taken for crashed.
-    pub(super) fn hear(&mut self, replica: ReplicaId, now: Tick) -> bool {
+    pub(crate) fn hear(&mut self, replica: ReplicaId, now: Tick) -> bool {
         self.heard[usize::from(replica.0)] = now;
         self.suspected.remove(replica)
     }
 
-    pub(super) fn suspect(&mut self, replica: ReplicaId) {
+    pub(crate) fn suspect(&mut self, replica: ReplicaId) {
         self.suspected.insert(replica);
     }
 
     /// A replica is about to take part again.
-    pub(super) fn expect(&mut self, replica: ReplicaId) {
+    pub(crate) fn expect(&mut self, replica: ReplicaId) {
         self.suspected.remove(replica);
     }
 
-    pub(super) fn is_suspected(&self, replica: ReplicaId) -> bool {
+    pub(crate) fn is_suspected(&self, replica: ReplicaId) -> bool {
         self.suspected.contains(replica)
     }
 
-    pub(super) fn suspects(&self) -> usize {
+    pub(crate) fn suspects(&self) -> usize {
         self.suspected.len()
     }
 
     /// From now on everyone is listened to: nobody's silence so far means anything.
-    pub(super) fn listen(&mut self, now: Tick) {
+    pub(crate) fn listen(&mut self, now: Tick) {
         self.heard = [now; MAX_REPLICAS];
     }
 
     /// How long a replica has been silent, in nanoseconds.
-    pub(super) fn silence(&self, replica: ReplicaId, now: Tick) -> u64 {
+    pub(crate) fn silence(&self, replica: ReplicaId, now: Tick) -> u64 {
         now.since(self.heard[usize::from(replica.0)])
     }
 
     /// What a replica said to be committed.
-    pub(super) fn committed(&self, replica: ReplicaId) -> SlotNumber {
+    pub(crate) fn committed(&self, replica: ReplicaId) -> SlotNumber {
         self.committed[usize::from(replica.0)]
     }
 
-    pub(super) fn note_committed(&mut self, replica: ReplicaId, slot: SlotNumber) {
+    pub(crate) fn note_committed(&mut self, replica: ReplicaId, slot: SlotNumber) {
         let known = &mut self.committed[usize::from(replica.0)];
         *known = slot.max(*known);
     }
 
     /// A replica has restarted and forgotten everything.
-    pub(super) fn forget(&mut self, replica: ReplicaId) {
+    pub(crate) fn forget(&mut self, replica: ReplicaId) {
         self.committed[usize::from(replica.0)] = SlotNumber::ZERO;
         self.snapshot_sent[usize::from(replica.0)] = None;
         self.start_sent[usize::from(replica.0)] = None;
@@ -78,18 +78,18 @@ impl Peers {
 
     /// Whether a replica may be sent a snapshot (again): making one costs time linear in the
     /// state.
-    pub(super) fn may_send_snapshot(&mut self, to: ReplicaId, now: Tick, every_us: u64) -> bool {
+    pub(crate) fn may_send_snapshot(&mut self, to: ReplicaId, now: Tick, every_us: u64) -> bool {
         is_due(&mut self.snapshot_sent[usize::from(to.0)], now, every_us)
     }
 
     /// Whether a replica may be sent the view's beginning (again): it may be long, and on its
     /// way already.
-    pub(super) fn may_send_start(&mut self, to: ReplicaId, now: Tick, every_us: u64) -> bool {
+    pub(crate) fn may_send_start(&mut self, to: ReplicaId, now: Tick, every_us: u64) -> bool {
         is_due(&mut self.start_sent[usize::from(to.0)], now, every_us)
     }
 
     /// A view begins: nobody was sent its beginning.
-    pub(super) fn begin_view(&mut self) {
+    pub(crate) fn begin_view(&mut self) {
         self.start_sent = [None; MAX_REPLICAS];
     }
 }
