@@ -7,8 +7,9 @@ mod plan;
 
 pub use controller::topology::Shape;
 pub use error::DeploymentError;
-pub use kinds::{Fabric, Harm, ProtocolName, Trunk, Tunnel};
+pub use kinds::{Fabric, Harm, Trunk, Tunnel};
 pub use plan::Options;
+pub use replica::ProtocolName;
 
 use controller::topology::{Group as TopologyGroup, Topology, TopologyError};
 use link::{MacAddress, Mtu};
@@ -43,6 +44,7 @@ pub struct Deployment {
     /// The fabric.
     pub fabric: Fabric,
     /// The protocol.
+    #[serde(with = "kinds::protocol_name")]
     pub protocol: ProtocolName,
     /// How many replicas, spares included.
     pub replicas: usize,
@@ -59,6 +61,9 @@ pub struct Deployment {
     /// Whether synchronous rounds answer reads by a barrier; else they go in the log.
     #[serde(default = "yes")]
     pub read_barrier: bool,
+    /// Whether the leader sends requests that come while others are on the way together.
+    #[serde(default = "yes")]
+    pub batching: bool,
     /// What is done to frames on purpose.
     #[serde(default)]
     pub harm: Harm,

@@ -6,8 +6,10 @@
 //! simulator, in one process, over tunnels, on bmv2 and on hardware.
 //!
 //! - [`protocol`]: the contract of a core
+//! - [`catalogue`]: which protocols there are
 //! - [`spec_paxos`]: Speculative Paxos (NSDI'15), split by phase
 //! - [`rounds`]: synchronous rounds, all members propose, split by phase
+//! - [`vr`]: Viewstamped Replication, which is Multi-Paxos with a stable leader, split by phase
 //! - [`unreplicated`]: one server, the ceiling that everything is compared with
 //! - [`history`], [`client_table`], [`quorum`]: what protocols share
 //! - [`mutant`]: deliberate breaks, for tests of the checkers
@@ -18,6 +20,7 @@ extern crate alloc;
 #[cfg(any(feature = "driver", test))]
 extern crate std;
 
+pub mod catalogue;
 pub mod client_table;
 #[cfg(feature = "driver")]
 pub mod driver;
@@ -34,7 +37,9 @@ pub mod spec_paxos;
 pub mod state_machine;
 mod timers;
 pub mod unreplicated;
+pub mod vr;
 
+pub use catalogue::ProtocolName;
 pub use effects::{Boot, Effect, Effects, Persistent};
 pub use held::Held;
 pub use mutant::Mutant;

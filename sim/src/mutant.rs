@@ -36,6 +36,8 @@ pub enum Mutant {
     SpecPaxos(replica::Mutant),
     /// A replica's core is, with synchronous rounds.
     Rounds(replica::rounds::Mutant),
+    /// A replica's core is, under Viewstamped Replication.
+    Vr(replica::vr::Mutant),
     /// The root or its controller is.
     Fabric(FabricMutant),
 }
@@ -46,11 +48,15 @@ impl Mutant {
         let cores: Vec<Self> = match protocol {
             ProtocolName::SpecPaxos => replica::Mutant::ALL.map(Self::SpecPaxos).into(),
             ProtocolName::Rounds => replica::rounds::Mutant::ALL.map(Self::Rounds).into(),
+            ProtocolName::Vr => replica::vr::Mutant::ALL.map(Self::Vr).into(),
             ProtocolName::Unreplicated => Vec::new(),
         };
-        // One state machine alone agrees with itself.
-        let is_felt = |mutant: &FabricMutant| {
-            *mutant != FabricMutant::LocalClock || protocol != ProtocolName::Unreplicated
+        let is_felt = |mutant: &FabricMutant| match mutant {
+            FabricMutant::KeepTerm | FabricMutant::CountNotAtomic => {
+                protocol.uses_the_roots_order()
+            }
+            // One state machine alone agrees with itself.
+            FabricMutant::LocalClock => !protocol.is_one_server(),
         };
         let fabric = FabricMutant::ALL.into_iter().filter(is_felt);
         let fabric = fabric.map(Self::Fabric);
@@ -75,7 +81,7 @@ impl Mutant {
     pub const fn is_caught_by_hand(self) -> bool {
         match self {
             Self::Rounds(mutant) => mutant.is_caught_by_hand(),
-            Self::SpecPaxos(_) | Self::Fabric(_) => false,
+            Self::SpecPaxos(_) | Self::Vr(_) | Self::Fabric(_) => false,
         }
     }
 
@@ -84,6 +90,7 @@ impl Mutant {
         match self {
             Self::SpecPaxos(mutant) => mutant.name(),
             Self::Rounds(mutant) => mutant.name(),
+            Self::Vr(mutant) => mutant.name(),
             Self::Fabric(mutant) => mutant.name(),
         }
     }
@@ -92,7 +99,7 @@ impl Mutant {
     pub(crate) fn of_spec_paxos(self) -> Option<replica::Mutant> {
         match self {
             Self::SpecPaxos(mutant) => Some(mutant),
-            Self::Rounds(_) | Self::Fabric(_) => None,
+            _ => None,
         }
     }
 
@@ -100,15 +107,23 @@ impl Mutant {
     pub(crate) fn of_rounds(self) -> Option<replica::rounds::Mutant> {
         match self {
             Self::Rounds(mutant) => Some(mutant),
-            Self::SpecPaxos(_) | Self::Fabric(_) => None,
+            _ => None,
+        }
+    }
+
+    /// What cores under Viewstamped Replication are told of it.
+    pub(crate) fn of_vr(self) -> Option<replica::vr::Mutant> {
+        match self {
+            Self::Vr(mutant) => Some(mutant),
+            _ => None,
         }
     }
 
     /// What root and controller are told of it.
     pub(crate) fn of_fabric(self) -> Option<FabricMutant> {
         match self {
-            Self::SpecPaxos(_) | Self::Rounds(_) => None,
             Self::Fabric(mutant) => Some(mutant),
+            _ => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! checker.
 
 use crate::profile::Profile;
-use crate::settings::{ProtocolName, Settings};
+use crate::settings::Settings;
 use crate::sweep::sweep;
 use crate::world::{Blueprint, Ending};
 use std::ops::ControlFlow;
@@ -50,7 +50,7 @@ pub fn hunt(
         None => *ending != Ending::Passed,
         Some(only) => ending.name() == only,
     };
-    let may_change = settings.protocol == ProtocolName::Rounds;
+    let may_change = settings.protocol.changes_members();
     let profiles = PROFILES.into_iter();
     let profiles = profiles.filter(|profile| may_change || !profile.changes_members());
     let turns = 0..bound.div_ceil(TURN);

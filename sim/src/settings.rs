@@ -4,8 +4,8 @@ use crate::invariants;
 use crate::mutant::{FabricMutant, Mutant};
 use crate::profile::Profile;
 use crate::schedule::Noise;
-use client::core::Agreement;
 pub use controller::topology::Shape;
+pub use replica::ProtocolName;
 use replica::Quorum;
 use replica::quorum::GroupSizeError;
 
@@ -23,50 +23,6 @@ pub const SIZES: [usize; 3] = [3, 5, 7];
 
 /// The most clients of a run: each is a host on a port of the switch of its own.
 pub const MAX_CLIENTS: usize = 64;
-
-/// A protocol that can be simulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProtocolName {
-    /// Speculative Paxos.
-    SpecPaxos,
-    /// Synchronous rounds.
-    Rounds,
-    /// One server, no replication.
-    Unreplicated,
-}
-
-impl ProtocolName {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::SpecPaxos, Self::Rounds, Self::Unreplicated];
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SpecPaxos => "spec-paxos",
-            Self::Rounds => "rounds",
-            Self::Unreplicated => "unreplicated",
-        }
-    }
-
-    /// How replies make a result.
-    pub fn agreement(self, quorum: Quorum) -> Agreement {
-        match self {
-            Self::SpecPaxos => Agreement::Speculative(quorum),
-            Self::Rounds | Self::Unreplicated => Agreement::Committed,
-        }
-    }
-
-    /// Whether it is only safe while the root gives each packet of a term a number of its own,
-    /// one after the other. The figures of Speculative Paxos are about such a root.
-    pub fn trusts_the_root(self) -> bool {
-        self != Self::Rounds
-    }
-
-    /// Whether clients send to one member and not to the group.
-    pub fn asks_one_member(self) -> bool {
-        self == Self::Rounds
-    }
-}
 
 /// What a replica's processor takes for a message, in nanoseconds. All 0: nothing takes time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -222,12 +178,11 @@ impl Settings {
             });
         }
         for n in &self.replicas {
-            match self.protocol {
-                ProtocolName::SpecPaxos | ProtocolName::Rounds => drop(Quorum::of(*n)?),
-                // Sizes that nobody asked for are for protocols that have sizes.
-                ProtocolName::Unreplicated if self.replicas == SIZES => {}
-                ProtocolName::Unreplicated if *n == 1 => {}
-                ProtocolName::Unreplicated => return Err(SettingsError::OneServer(*n)),
+            // Sizes that nobody asked for are for protocols that have sizes.
+            if !self.protocol.is_one_server() {
+                let _ = Quorum::of(*n)?;
+            } else if self.replicas != SIZES && *n != 1 {
+                return Err(SettingsError::OneServer(*n));
             }
         }
         if self.profile.lies() && self.protocol.trusts_the_root() {
@@ -240,7 +195,7 @@ impl Settings {
                 valid: valid.join(", "),
             });
         }
-        if self.profile.changes_members() && self.protocol != ProtocolName::Rounds {
+        if self.profile.changes_members() && !self.protocol.changes_members() {
             return Err(SettingsError::FixedMembers {
                 protocol: self.protocol.name(),
                 profile: self.profile.name(),
@@ -281,7 +236,7 @@ impl Settings {
 
     /// Replicas in the group of the run with this seed.
     pub fn replicas_of(&self, seed: u64) -> usize {
-        if self.protocol == ProtocolName::Unreplicated {
+        if self.protocol.is_one_server() {
             return 1;
         }
         let sizes = &self.replicas;

@@ -1,6 +1,7 @@
 //! One line per packet for people: stamp, then message, in the words of the papers.
 
 mod rounds;
+mod vr;
 
 use crate::message::{Body, Reply, Request, Wants};
 use crate::{Message, Sender, StampHeader};
@@ -78,6 +79,7 @@ impl fmt::Display for Text<'_> {
             | Message::Packet(_)
             | Message::Snapshot(_) => transfer(f, self.0),
             Message::Rounds(message) => rounds::write(f, message),
+            Message::Vr(message) => vr::write(f, message),
         }
     }
 }

@@ -9,12 +9,13 @@ impl Deployment {
     /// A file may have been written by anyone: what the code relies on is checked once, here.
     pub(super) fn check(&self) -> Result<(), DeploymentError> {
         check_spares(self.protocol, self.replicas, self.spares)?;
-        match self.protocol {
-            ProtocolName::SpecPaxos | ProtocolName::Rounds => {
-                let _ = Quorum::of(self.replicas - self.spares)?;
-            }
-            ProtocolName::Unreplicated if self.replicas == 1 => {}
-            ProtocolName::Unreplicated => return Err(DeploymentError::OneServer(self.replicas)),
+        if !self.protocol.is_one_server() {
+            let _ = Quorum::of(self.replicas - self.spares)?;
+        } else if self.replicas != 1 {
+            return Err(DeploymentError::OneServer(self.replicas));
+        }
+        if !self.batching && !self.protocol.has_batches_to_leave_out() {
+            return Err(DeploymentError::AlwaysBatches(self.protocol));
         }
         check_doors(self.doors().count(), self.replicas)?;
         Mtu::new(self.mtu)?;
@@ -53,7 +54,7 @@ pub(super) fn check_spares(
     replicas: usize,
     spares: usize,
 ) -> Result<(), DeploymentError> {
-    if spares > 0 && protocol != ProtocolName::Rounds {
+    if spares > 0 && !protocol.changes_members() {
         return Err(DeploymentError::FixedMembers(protocol));
     }
     if spares >= replicas || replicas > MAX_REPLICAS {

@@ -30,6 +30,12 @@ pub enum DeploymentError {
         .0.name()
     )]
     FixedMembers(ProtocolName),
+    /// Leaving out the batches of a protocol that cannot do without, or has none.
+    #[error(
+        "protocol {} has no batches to leave out: leave --batching out, or use --protocol=vr",
+        .0.name()
+    )]
+    AlwaysBatches(ProtocolName),
     /// More replicas than a group can have.
     #[error("{spares} spares are not possible: with these replicas valid are 0 to {most}")]
     Spares {

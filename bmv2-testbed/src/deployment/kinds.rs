@@ -2,6 +2,7 @@
 
 use super::DeploymentError;
 use link::faults::{FaultPlan, Probability};
+use replica::ProtocolName;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -31,26 +32,28 @@ impl Fabric {
     }
 }
 
-/// Which protocol the replicas run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProtocolName {
-    /// Speculative Paxos.
-    SpecPaxos,
-    /// Synchronous rounds.
-    Rounds,
-    /// One server, no replication.
-    Unreplicated,
-}
+/// A protocol in a deployment file: its name.
+pub(super) mod protocol_name {
+    use super::ProtocolName;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
 
-impl ProtocolName {
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SpecPaxos => "spec-paxos",
-            Self::Rounds => "rounds",
-            Self::Unreplicated => "unreplicated",
-        }
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    pub(in super::super) fn serialize<S: Serializer>(
+        protocol: &ProtocolName,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(protocol.name())
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<ProtocolName, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        ProtocolName::of_name(&name).ok_or_else(|| {
+            let valid = ProtocolName::ALL.map(ProtocolName::name).join(", ");
+            D::Error::custom(format!("there is no protocol {name:?}; valid are {valid}"))
+        })
     }
 }
 

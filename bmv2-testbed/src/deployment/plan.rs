@@ -32,6 +32,8 @@ pub struct Options {
     pub gap_awareness: bool,
     /// Whether synchronous rounds answer reads by a barrier; else they go in the log.
     pub read_barrier: bool,
+    /// Whether the leader sends requests that come while others are on the way together.
+    pub batching: bool,
     /// What is done to frames on purpose.
     pub harm: Harm,
     /// Port of the RESP front door on loopback, 0 for any free one.
@@ -100,6 +102,7 @@ impl Deployment {
             round_shift: options.round_shift,
             gap_awareness: options.gap_awareness,
             read_barrier: options.read_barrier,
+            batching: options.batching,
             harm: options.harm,
             resp,
             more_doors: doors.collect(),

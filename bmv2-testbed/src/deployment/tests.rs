@@ -6,6 +6,7 @@ fn options(fabric: Fabric, replicas: usize, folder: &Path) -> Options {
         fabric,
         gap_awareness: true,
         read_barrier: true,
+        batching: true,
         harm: Harm::default(),
         protocol: ProtocolName::SpecPaxos,
         topology: Shape::Single,

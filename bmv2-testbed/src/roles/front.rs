@@ -13,7 +13,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use wire::message::rounds::RoundPacket;
 
 /// A caller is told that the outcome is unknown after this time.
 const GIVE_UP: Duration = Duration::from_secs(30);
@@ -23,27 +22,21 @@ pub fn front_node(
     deployment: &Deployment,
     endpoint: Box<dyn Endpoint>,
 ) -> Result<(Box<dyn Node>, Client), RoleError> {
-    let agreement = match deployment.protocol {
-        ProtocolName::SpecPaxos => Agreement::Speculative(deployment.quorum()),
-        ProtocolName::Rounds | ProtocolName::Unreplicated => Agreement::Committed,
-    };
+    let protocol = deployment.protocol;
     let members = deployment.group();
-    let target = match deployment.protocol {
-        ProtocolName::SpecPaxos | ProtocolName::Unreplicated => Target::Group(members.address),
-        ProtocolName::Rounds => Target::Members {
+    let target = if protocol.asks_one_member() {
+        Target::Members {
             addresses: members.members,
             first: 0,
-        },
-    };
-    let reserved = match deployment.protocol {
-        ProtocolName::SpecPaxos | ProtocolName::Unreplicated => 0,
-        ProtocolName::Rounds => RoundPacket::RESERVED,
+        }
+    } else {
+        Target::Group(members.address)
     };
     let settings = Settings {
         group: members.id,
         target,
-        agreement,
-        reserved,
+        agreement: Agreement::of(protocol, deployment.quorum()),
+        reserved: protocol.reserved_bytes(),
         unique: deployment.unique,
         give_up: GIVE_UP,
     };

@@ -11,6 +11,7 @@ use replica::history::DEFAULT_RETAINED_BYTES;
 use replica::rounds::{self, ReadPath, Rounds};
 use replica::spec_paxos::{self, Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
+use replica::vr::{self, Vr};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,6 +62,19 @@ pub fn replica_node(
                 Boot::First => Rounds::format(config, machine, now),
                 Boot::Again { persistent, starts } => {
                     Rounds::restart(config, machine, now, again(persistent, starts))
+                }
+            };
+            let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
+            Ok((Box::new(node), handle))
+        }
+        ProtocolName::Vr => {
+            let mut config = vr::Config::new(me, deployment.quorum());
+            config.payload_limit = endpoint.payload_limit().saturating_sub(STAMP_LEN);
+            config.batching = deployment.batching;
+            let core = match boot {
+                Boot::First => Vr::format(config, machine, now),
+                Boot::Again { persistent, starts } => {
+                    Vr::restart(config, machine, now, again(persistent, starts))
                 }
             };
             let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;

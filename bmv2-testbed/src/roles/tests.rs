@@ -163,6 +163,7 @@ fn plan(fabric: Fabric, shape: Shape, folder: &std::path::Path) -> Deployment {
         round_shift: 8,
         gap_awareness: true,
         read_barrier: true,
+        batching: true,
         harm: Harm::default(),
         resp_port: 0,
         doors: 1,

@@ -80,6 +80,9 @@ pub(crate) struct UpArguments {
     /// Whether reads do without a place in the log, by protocol rounds.
     #[arg(long, env = "DOWNBEAT_READ_BARRIER", default_value = "on")]
     pub(crate) read_barrier: Switch,
+    /// Whether requests that come while others are on the way go together, by protocol vr.
+    #[arg(long, env = "DOWNBEAT_BATCHING", default_value = "on")]
+    pub(crate) batching: Switch,
     /// What decides which frames are lost or overtaken.
     #[arg(long, env = "DOWNBEAT_SEED", default_value_t = 1)]
     pub(crate) seed: u64,

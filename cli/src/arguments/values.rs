@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use sim::profile::Profile;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 /// Something that is on or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -135,11 +136,9 @@ pub(crate) struct Protocol(pub(crate) ProtocolName);
 
 impl ValueEnum for Protocol {
     fn value_variants<'a>() -> &'a [Self] {
-        &[
-            Self(ProtocolName::SpecPaxos),
-            Self(ProtocolName::Rounds),
-            Self(ProtocolName::Unreplicated),
-        ]
+        static ALL: LazyLock<[Protocol; ProtocolName::ALL.len()]> =
+            LazyLock::new(|| ProtocolName::ALL.map(Protocol));
+        &*ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {

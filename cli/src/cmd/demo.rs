@@ -11,7 +11,7 @@ use crate::output::Output;
 use bench::run_directory::RunDirectory;
 use bmv2_testbed::deployment::{Harm, Options};
 use bmv2_testbed::embedded::Embedded;
-use bmv2_testbed::{Deployment, Fabric, ProtocolName, Shape};
+use bmv2_testbed::{Deployment, Fabric, Shape};
 use clients::{Ran, run_clients};
 use link::faults::FaultPlan;
 use replica::driver::Report;
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &DemoArguments, output: Output) -> Result<(), Failu
     let deployment = Deployment::plan(&Options {
         fabric: Fabric::Embedded,
         protocol: arguments.protocol.0,
+        batching: true,
         topology: Shape::Single,
         replicas: arguments.replicas,
         spares: 0,
@@ -76,7 +77,7 @@ pub(crate) fn run(arguments: &DemoArguments, output: Output) -> Result<(), Failu
 /// One server needs no flag to be one server.
 fn adjusted(arguments: &DemoArguments) -> DemoArguments {
     let mut arguments = arguments.clone();
-    if arguments.protocol.0 == ProtocolName::Unreplicated && arguments.replicas == 3 {
+    if arguments.protocol.0.is_one_server() && arguments.replicas == 3 {
         arguments.replicas = 1;
     }
     arguments

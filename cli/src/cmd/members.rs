@@ -3,7 +3,7 @@
 use crate::arguments::MembersArguments;
 use crate::failure::Failure;
 use crate::output::Output;
-use bmv2_testbed::deployment::{self, Deployment, ProtocolName};
+use bmv2_testbed::deployment::{self, Deployment};
 use bmv2_testbed::status;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &MembersArguments, output: Output) -> Result<(), Fa
         let text = crate::failure::chain(&error);
         Failure::Usage(format!("{text}; `downbeat up` brings a deployment up"))
     })?;
-    if deployment.protocol != ProtocolName::Rounds {
+    if !deployment.protocol.changes_members() {
         return Err(Failure::Usage(format!(
             "protocol {} has the same members for ever; `downbeat up --protocol=rounds --spares=1` \
              brings up a deployment whose members can change",

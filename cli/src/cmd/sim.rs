@@ -10,7 +10,7 @@ use sim::mutant::Mutant;
 use sim::mutants::{BOUND, hunt};
 use sim::report;
 use sim::schedule::Noise;
-use sim::settings::{Costs, ProtocolName, STEADY_REORDER_NS, Settings};
+use sim::settings::{Costs, STEADY_REORDER_NS, Settings};
 use sim::shrink::shrink;
 use sim::sweep::{Total, sweep};
 use sim::world::{Blueprint, Ending, Outcome, World, can_restart};
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &SimArguments, output: Output) -> Result<(), Failur
 pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
     let default = Settings::default();
     let settings = Settings {
-        protocol: protocol(flags),
+        protocol: flags.protocol.0,
         topology: flags.topology.shape,
         replicas: replicas(flags)?.unwrap_or(default.replicas),
         clients: flags.clients,
@@ -100,16 +100,8 @@ fn replicas(flags: &SimFlags) -> Result<Option<Vec<usize>>, Failure> {
     }
 }
 
-fn protocol(flags: &SimFlags) -> ProtocolName {
-    match flags.protocol.0 {
-        bmv2_testbed::ProtocolName::SpecPaxos => ProtocolName::SpecPaxos,
-        bmv2_testbed::ProtocolName::Rounds => ProtocolName::Rounds,
-        bmv2_testbed::ProtocolName::Unreplicated => ProtocolName::Unreplicated,
-    }
-}
-
 fn mutant(flags: &SimFlags) -> Result<Option<Mutant>, Failure> {
-    let named = |name: &String| Mutant::of_name(protocol(flags), name);
+    let named = |name: &String| Mutant::of_name(flags.protocol.0, name);
     let mutant = flags.mutant.as_ref().map(named).transpose();
     mutant.map_err(|error| Failure::Usage(error.to_string()))
 }

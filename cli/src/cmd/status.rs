@@ -91,7 +91,7 @@ fn columns(protocol: ProtocolName) -> Vec<&'static str> {
     let mut columns = vec!["role", "state", "pid"];
     columns.push(match protocol {
         ProtocolName::Rounds => "epoch",
-        ProtocolName::SpecPaxos | ProtocolName::Unreplicated => "view",
+        _ => "view",
     });
     columns.extend(["slot", "committed", "digest"]);
     if protocol == ProtocolName::Rounds {

@@ -50,6 +50,7 @@ pub(crate) fn run(arguments: &UpArguments, output: Output) -> Result<(), Failure
             .unwrap_or(if fabric == Fabric::Bmv2 { 12 } else { 8 }),
         gap_awareness: arguments.gap_awareness.is_on(),
         read_barrier: arguments.read_barrier.is_on(),
+        batching: arguments.batching.is_on(),
         harm: Harm {
             loss_ppm: arguments.loss.ppm(),
             reorder_ppm: arguments.reorder.ppm(),

@@ -11,7 +11,7 @@ mod votes;
 pub use rotation::Rotation;
 
 use backoff::Backoff;
-use replica::Quorum;
+use replica::{ProtocolName, Quorum};
 
 use votes::{Verdict, Votes};
 use wire::message::{Reply, Request, Wants};
@@ -24,6 +24,17 @@ pub enum Agreement {
     Committed,
     /// A superquorum of equal speculative replies, or one committed reply.
     Speculative(Quorum),
+}
+
+impl Agreement {
+    /// That of a protocol.
+    pub fn of(protocol: ProtocolName, quorum: Quorum) -> Self {
+        if protocol.answers_before_commit() {
+            Self::Speculative(quorum)
+        } else {
+            Self::Committed
+        }
+    }
 }
 
 /// How a request was answered.

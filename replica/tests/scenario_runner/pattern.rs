@@ -115,6 +115,7 @@ pub(crate) fn kind_of(message: &Message<'_>) -> &'static str {
         Message::Prepare(_) => "prepare",
         Message::Snapshot(_) => "snapshot",
         Message::Rounds(_) => "rounds",
+        Message::Vr(_) => "vr",
     }
 }
 
@@ -137,6 +138,7 @@ fn view_of(message: &Message<'_>) -> Option<ViewNumber> {
         | Message::Recover(_)
         | Message::FetchPackets(_)
         | Message::Packet(_)
-        | Message::Rounds(_) => None,
+        | Message::Rounds(_)
+        | Message::Vr(_) => None,
     }
 }

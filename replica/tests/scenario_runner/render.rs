@@ -140,7 +140,7 @@ pub(crate) fn message(message: &Message<'_>, names: &Names) -> String {
         Message::Snapshot(m) => {
             format!("view {}, slot {}, {}", m.view, m.slot, names.hash(m.hash))
         }
-        Message::Rounds(_) => format!("{}", wire::pretty::Text(message)),
+        Message::Rounds(_) | Message::Vr(_) => format!("{}", wire::pretty::Text(message)),
     };
     format!("{} {text}", kind_of(message))
 }

@@ -10,7 +10,7 @@ use crate::kv::{self, decode, encode};
 use crate::linearizability::kv::{KvOperation, KvOutcome};
 use crate::schedule::beats;
 use crate::settings::Settings;
-use client::core::{Answer, ClientCore, Path, Rotation, Step};
+use client::core::{Agreement, Answer, ClientCore, Path, Rotation, Step};
 use std::collections::BTreeSet;
 use wire::message::{Message, Reply};
 use wire::{ClientId, HostAddress, Tick};
@@ -98,7 +98,7 @@ impl Oracle {
         seed: u64,
         addresses: impl IntoIterator<Item = HostAddress>,
     ) -> Self {
-        let agreement = settings.protocol.agreement(settings.quorum_of(seed));
+        let agreement = Agreement::of(settings.protocol, settings.quorum_of(seed));
         let replicas = settings.known_of(seed);
         let asks_one_member = settings.protocol.asks_one_member();
         let client = |(index, address): (usize, HostAddress)| OracleClient {

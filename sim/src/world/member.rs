@@ -9,6 +9,7 @@ use replica::history::History;
 use replica::rounds::{self, Rounds};
 use replica::spec_paxos::{Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
+use replica::vr::{self, Vr};
 use replica::{Boot, Held, Mode, Protocol, Quorum, Status};
 use wire::{
     AgreedTime, ClientId, DEFAULT_PAYLOAD_LIMIT, ReplicaId, RequestNumber, STAMP_LEN, SlotNumber,
@@ -110,6 +111,7 @@ const HELD_PACKETS: usize = 64;
 const RETAINED_POSITIONS: u64 = 12;
 const TAKEN_REQUESTS: usize = 4;
 const WAITING_READS: usize = 4;
+const AHEAD_REQUESTS: usize = 8;
 
 /// What a replica is told at its start, whatever the protocol.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +146,10 @@ pub(super) fn first_boot(settings: &Settings, birth: Birth) -> Box<dyn Member> {
             let config = rounds_config(settings, &birth);
             Box::new(Rounds::format(config, machine, birth.now))
         }
+        ProtocolName::Vr => {
+            let config = vr_config(settings, &birth);
+            Box::new(Vr::format(config, machine, birth.now))
+        }
         ProtocolName::Unreplicated => {
             let retained = replica::history::DEFAULT_RETAINED_BYTES;
             Box::new(Unreplicated::new(machine, true, retained))
@@ -165,13 +171,17 @@ pub(super) fn restart(settings: &Settings, birth: Birth, boot: Boot) -> Option<B
             let config = rounds_config(settings, &birth);
             Some(Box::new(Rounds::restart(config, machine, birth.now, boot)))
         }
+        ProtocolName::Vr => {
+            let config = vr_config(settings, &birth);
+            Some(Box::new(Vr::restart(config, machine, birth.now, boot)))
+        }
         ProtocolName::Unreplicated => None,
     }
 }
 
 /// Whether [`restart`] gives a replica of this protocol.
 pub fn can_restart(protocol: ProtocolName) -> bool {
-    protocol != ProtocolName::Unreplicated
+    !protocol.is_one_server()
 }
 
 /// Bounds are small, so that runs of some hundred requests reach them; but not where throughput
@@ -203,6 +213,17 @@ fn rounds_config(settings: &Settings, birth: &Birth) -> rounds::Config {
     config
 }
 
+fn vr_config(settings: &Settings, birth: &Birth) -> vr::Config {
+    let mut config = vr::Config::new(birth.me, birth.quorum);
+    config.mutant = settings.mutant.and_then(Mutant::of_vr);
+    if settings.pauses {
+        config.limits.history.retained_bytes = RETAINED_BYTES;
+        config.limits.uncommitted_entries = SPECULATIVE_ENTRIES;
+        config.limits.ahead_requests = AHEAD_REQUESTS;
+    }
+    config
+}
+
 fn of_status(status: &Status, base: SlotNumber) -> Observed {
     Observed {
         mode: status.mode,
@@ -227,71 +248,47 @@ fn entry_of(history: &History<Machine>, slot: SlotNumber) -> Option<SeenEntry<'_
     })
 }
 
-impl Member for SpecPaxos<Machine> {
-    fn protocol(&mut self) -> &mut dyn Protocol {
-        self
-    }
+/// A core that shows its history and says what it holds.
+macro_rules! member_with_history {
+    ($core:ident) => {
+        impl Member for $core<Machine> {
+            fn protocol(&mut self) -> &mut dyn Protocol {
+                self
+            }
 
-    fn core(&self) -> &dyn Protocol {
-        self
-    }
+            fn core(&self) -> &dyn Protocol {
+                self
+            }
 
-    fn observed(&self) -> Observed {
-        of_status(&self.status(), self.history().log().base())
-    }
+            fn observed(&self) -> Observed {
+                of_status(&self.status(), self.history().log().base())
+            }
 
-    fn hash_at(&self, slot: SlotNumber) -> Option<SummaryHash> {
-        self.history().log().hash_at(slot)
-    }
+            fn hash_at(&self, slot: SlotNumber) -> Option<SummaryHash> {
+                self.history().log().hash_at(slot)
+            }
 
-    fn entry(&self, slot: SlotNumber) -> Option<SeenEntry<'_>> {
-        entry_of(self.history(), slot)
-    }
+            fn entry(&self, slot: SlotNumber) -> Option<SeenEntry<'_>> {
+                entry_of(self.history(), slot)
+            }
 
-    fn machine_fault(&self) -> Option<&str> {
-        self.history().machine().fault()
-    }
+            fn machine_fault(&self) -> Option<&str> {
+                self.history().machine().fault()
+            }
 
-    fn bounds(&self) -> Vec<Bounded> {
-        self.held()
-            .into_iter()
-            .map(|Held { name, value, bound }| Bounded { name, value, bound })
-            .collect()
-    }
+            fn bounds(&self) -> Vec<Bounded> {
+                self.held()
+                    .into_iter()
+                    .map(|Held { name, value, bound }| Bounded { name, value, bound })
+                    .collect()
+            }
+        }
+    };
 }
 
-impl Member for Rounds<Machine> {
-    fn protocol(&mut self) -> &mut dyn Protocol {
-        self
-    }
-
-    fn core(&self) -> &dyn Protocol {
-        self
-    }
-
-    fn observed(&self) -> Observed {
-        of_status(&self.status(), self.history().log().base())
-    }
-
-    fn hash_at(&self, slot: SlotNumber) -> Option<SummaryHash> {
-        self.history().log().hash_at(slot)
-    }
-
-    fn entry(&self, slot: SlotNumber) -> Option<SeenEntry<'_>> {
-        entry_of(self.history(), slot)
-    }
-
-    fn machine_fault(&self) -> Option<&str> {
-        self.history().machine().fault()
-    }
-
-    fn bounds(&self) -> Vec<Bounded> {
-        self.held()
-            .into_iter()
-            .map(|Held { name, value, bound }| Bounded { name, value, bound })
-            .collect()
-    }
-}
+member_with_history!(SpecPaxos);
+member_with_history!(Rounds);
+member_with_history!(Vr);
 
 impl Member for Unreplicated<Machine> {
     fn protocol(&mut self) -> &mut dyn Protocol {

@@ -3,6 +3,7 @@
 //! [`Message::parse`] borrows; [`Message::emit`] appends to a buffer that the caller reuses.
 //! Messages that may outgrow a packet (`is_bulk`) go over the bulk channel, all others in a packet.
 
+mod batch;
 mod entries;
 mod incarnations;
 mod prepare;
@@ -10,7 +11,9 @@ mod request;
 pub mod rounds;
 mod transfer;
 mod view_change;
+pub mod vr;
 
+pub use batch::{Batch, BatchIter};
 pub use entries::{Entries, EntriesIter, Entry};
 pub use incarnations::Incarnations;
 pub use prepare::Prepare;
@@ -18,6 +21,7 @@ pub use request::{Reply, Request, Wants};
 use rounds::RoundsMessage;
 pub use transfer::{Body, FetchLog, FetchPackets, Log, Packet, Recover, Snapshot};
 pub use view_change::{DoViewChange, InView, StartView, StartViewChange};
+use vr::VrMessage;
 
 use crate::bytes::{Put, Reader};
 use crate::{ReplicaId, SlotNumber, SummaryHash, ViewNumber, WireError};
@@ -99,6 +103,8 @@ pub enum Message<'a> {
     Snapshot(Snapshot<'a>),
     /// Members of a group with synchronous rounds.
     Rounds(RoundsMessage<'a>),
+    /// Replicas of Viewstamped Replication.
+    Vr(VrMessage<'a>),
 }
 
 /// The type byte of each message.
@@ -128,6 +134,9 @@ impl<'a> Message<'a> {
         let tag = reader.u8("message type")?;
         if let Some(message) = RoundsMessage::parse(tag, reader.clone()) {
             return message.map(Self::Rounds);
+        }
+        if let Some(message) = VrMessage::parse(tag, reader.clone()) {
+            return message.map(Self::Vr);
         }
         let message = match tag {
             tag::REQUEST => return Request::parse(reader).map(Self::Request),
@@ -243,6 +252,7 @@ impl<'a> Message<'a> {
             Self::Prepare(message) => message.emit(out),
             Self::Snapshot(message) => message.emit(out),
             Self::Rounds(message) => message.emit(out),
+            Self::Vr(message) => message.emit(out),
         }
     }
 

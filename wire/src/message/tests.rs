@@ -1,8 +1,10 @@
 //! Round trips, hostile bytes, and the golden bytes that other implementations are held to.
 
 mod rounds;
+mod vr;
 
 use super::rounds::{Batch, RoundsMessage, Values};
+use super::vr::VrMessage;
 use super::*;
 use crate::{AgreedTime, ClientId, EpochNumber, HostAddress, RequestNumber, SequenceNumber};
 use proptest::collection::vec;
@@ -93,6 +95,7 @@ impl Owned {
         let values = Values::encode(self.values(batch), &mut values);
         let mut each = self.each(&mut entries);
         each.extend(self.each_of_rounds(batch, values));
+        each.extend(self.each_of_vr(batch));
         look(&each)
     }
 
@@ -236,6 +239,7 @@ fn ends_with_a_payload(message: &Message<'_>) -> bool {
             | Message::Packet(_)
             | Message::Snapshot(_)
             | Message::Rounds(RoundsMessage::Round(_) | RoundsMessage::State(_))
+            | Message::Vr(VrMessage::Prepare(_))
     )
 }
 
@@ -266,7 +270,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_the_parser_panic(bytes in vec(any::<u8>(), 0..300), tag in 0..27_u8) {
+    fn no_bytes_make_the_parser_panic(bytes in vec(any::<u8>(), 0..300), tag in 0..64_u8) {
         let _ = Message::parse(&bytes);
         let mut tagged = bytes;
         if let Some(first) = tagged.first_mut() { *first = tag; }

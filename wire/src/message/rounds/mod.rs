@@ -8,14 +8,13 @@
 //! | 21, 22 | [`Report`], [`StartEpoch`] | what an epoch begins with, bulk |
 //! | 23, 24, 25 | [`FetchPositions`], [`Positions`], [`State`] | what was decided, bulk |
 
-mod batch;
 mod epoch;
 mod membership;
 mod packet;
 mod transfer;
 mod values;
 
-pub use batch::{Batch, BatchIter};
+pub use super::batch::{Batch, BatchIter};
 pub use epoch::{Report, StartEpoch, Suspect};
 pub use membership::{Change, Membership};
 pub use packet::{FetchRound, Held, HeldBody, Proposal, RoundPacket};

@@ -2,9 +2,9 @@
 //!
 //! Parsing walks the whole batch once and checks every length; iterating afterwards cannot fail.
 
+use super::Request;
 use crate::WireError;
 use crate::bytes::{Put, Reader};
-use crate::message::Request;
 use alloc::vec::Vec;
 
 /// A checked run of requests, each preceded by its length in 32 bits.
