@@ -164,13 +164,18 @@ impl<S: StateMachine> Vr<S> {
 
     /// Tells the leader up to where this replica has its log.
     pub(super) fn acknowledge(&self, slot: SlotNumber, out: &mut Effects) {
+        let unfrozen = self.mode != Mode::Normal && self.config.breaks(Mutant::NoFreeze);
+        let view = if unfrozen {
+            self.last_normal_view
+        } else {
+            self.view
+        };
         let ok = PrepareOk {
-            view: self.view,
+            view,
             replica: self.config.me,
             slot,
         };
-        let ok = Message::Vr(VrMessage::PrepareOk(ok));
-        out.send(self.leader_of(self.view), &ok);
+        out.send(self.leader_of(view), &Message::Vr(VrMessage::PrepareOk(ok)));
     }
 
     /// Something was lost or is late: asks for everything up to `to`, unless an answer is awaited.
