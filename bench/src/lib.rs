@@ -1,6 +1,6 @@
 //! Load and measurement, independent of any protocol: a table of contents.
 //!
-//! - [`workload`]: which operations each client asks for, from a seed;
+//! - [`workload`]: which operations each client asks for, from a seed; [`preset`]: by name;
 //! - [`arrivals`]: when it means to ask, in a closed or an open loop;
 //! - [`recorder`]: what came back and when;
 //! - [`summary`] and [`table`]: the same for people and for programs;
@@ -12,6 +12,7 @@
 pub mod arrivals;
 pub mod keys;
 pub mod machine;
+pub mod preset;
 mod random;
 pub mod recorder;
 pub mod run_directory;

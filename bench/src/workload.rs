@@ -44,10 +44,15 @@ pub enum Operation {
         /// The key.
         key: Vec<u8>,
     },
+    /// Nothing, by so many bytes.
+    Null {
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
 }
 
 impl Operation {
-    /// The key that the operation is about.
+    /// The key that the operation is about; of one about nothing, its bytes.
     pub fn key(&self) -> &[u8] {
         match self {
             Self::Get { key }
@@ -55,6 +60,7 @@ impl Operation {
             | Self::Incr { key }
             | Self::Append { key, .. }
             | Self::Del { key } => key,
+            Self::Null { bytes } => bytes,
         }
     }
 }
@@ -73,6 +79,9 @@ pub struct Mix {
     pub append: u32,
     /// Weight of [`Operation::Del`].
     pub del: u32,
+    /// Weight of [`Operation::Null`].
+    #[serde(default)]
+    pub null: u32,
 }
 
 impl Default for Mix {
@@ -84,6 +93,7 @@ impl Default for Mix {
             incr: 0,
             append: 0,
             del: 0,
+            null: 0,
         }
     }
 }
@@ -122,7 +132,7 @@ pub enum WorkloadError {
     /// No operation has a weight.
     #[error(
         "the weights of all operations are 0: give at least one of get, set, incr, append, \
-             del a weight"
+             del, null a weight"
     )]
     EmptyMix,
     /// No keys, or too many.
@@ -203,6 +213,20 @@ impl Workload {
         }
     }
 
+    /// What gives every key that is read a value before the run, in the share of client `client`
+    /// of `clients`.
+    pub fn loading(&self, client: u32, clients: u32) -> Loading {
+        let Mix {
+            get, set, append, ..
+        } = self.config.mix;
+        let reads_text = get > 0 && (set > 0 || append > 0 || self.config.mix.incr == 0);
+        Loading {
+            operations: self.client(client),
+            next: if reads_text { client } else { self.config.keys },
+            step: clients,
+        }
+    }
+
     /// The configuration.
     pub fn config(&self) -> &WorkloadConfig {
         &self.config
@@ -222,12 +246,41 @@ impl Mix {
             incr,
             append,
             del,
+            null,
         } = *self;
-        [get, set, incr, append, del]
+        [get, set, incr, append, del, null]
             .into_iter()
             .map(u64::from)
             .sum()
     }
+}
+
+/// One client's share of what comes before a run: each key once.
+#[derive(Clone, Debug)]
+pub struct Loading {
+    operations: Operations,
+    next: u32,
+    step: u32,
+}
+
+impl Iterator for Loading {
+    type Item = Operation;
+
+    fn next(&mut self) -> Option<Operation> {
+        let index = self.next;
+        if index >= self.operations.workload.config.keys {
+            return None;
+        }
+        self.next = index.saturating_add(self.step);
+        Some(Operation::Set {
+            key: key_at("key", index),
+            value: self.operations.value(),
+        })
+    }
+}
+
+fn key_at(family: &str, index: u32) -> Vec<u8> {
+    format!("{family}{index:08}").into_bytes()
 }
 
 /// The endless operations of one client.
@@ -246,6 +299,7 @@ impl Operations {
             incr,
             append,
             del,
+            null,
         } = self.workload.config.mix;
         let mut point = self.random.below(self.workload.config.mix.total());
         // Whether `point` falls into the next weight.
@@ -272,17 +326,21 @@ impl Operations {
                 key: self.key("key"),
                 value: self.value(),
             }
-        } else {
-            assert!(within(del), "the point is below the sum of the weights");
+        } else if within(del) {
             Operation::Del {
                 key: self.either_key(),
+            }
+        } else {
+            assert!(within(null), "the point is below the sum of the weights");
+            Operation::Null {
+                bytes: self.value(),
             }
         }
     }
 
     fn key(&mut self, family: &str) -> Vec<u8> {
         let index = self.workload.keys.draw(&mut self.random);
-        format!("{family}{index:08}").into_bytes()
+        key_at(family, index)
     }
 
     fn either_key(&mut self) -> Vec<u8> {

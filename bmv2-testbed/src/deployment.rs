@@ -7,7 +7,7 @@ mod plan;
 
 pub use controller::topology::Shape;
 pub use error::DeploymentError;
-pub use kinds::{Fabric, Harm, Trunk, Tunnel};
+pub use kinds::{Application, Caller, Fabric, Harm, Trunk, Tunnel};
 pub use plan::Options;
 pub use replica::ProtocolName;
 
@@ -46,6 +46,12 @@ pub struct Deployment {
     /// The protocol.
     #[serde(with = "kinds::protocol_name")]
     pub protocol: ProtocolName,
+    /// What is replicated.
+    #[serde(default)]
+    pub application: Application,
+    /// Who asks for operations.
+    #[serde(default)]
+    pub caller: Caller,
     /// How many replicas, spares included.
     pub replicas: usize,
     /// So many of them, the last ones, are no members at first.

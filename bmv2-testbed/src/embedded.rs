@@ -13,7 +13,7 @@ use crate::status;
 use client::Client;
 use controller::SwitchPort;
 use link::faults::{FaultControl, Faults};
-use link::{Link, Node, RunError, StopFlag, WaitPolicy, ring};
+use link::{Endpoint, Link, Node, RunError, StopFlag, WaitPolicy, ring};
 use replica::driver::{ReplicaHandle, local_mesh};
 use sequencer::driver::{Port, SwitchNode};
 use sequencer::pipeline::PortNumber;
@@ -26,10 +26,9 @@ use std::time::{Duration, Instant};
 const READY: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
-/// A running deployment. Ends when dropped.
-pub struct Embedded {
+/// The parts of a running deployment that serve: all but its client. Ends when dropped.
+pub struct Servers {
     deployment: Deployment,
-    client: Client,
     replicas: Vec<ReplicaHandle>,
     faults: FaultControl,
     controller: ControllerState,
@@ -38,20 +37,21 @@ pub struct Embedded {
     services: Vec<JoinHandle<Result<(), RoleError>>>,
 }
 
-impl Embedded {
-    /// Brings `deployment` up and waits until the controller has verified the switch.
-    /// `seed` decides what faults do once a plan is set.
-    pub fn up(deployment: &Deployment, seed: u64) -> Result<Self, RoleError> {
+impl Servers {
+    /// Brings all of `deployment` up but its client, and waits until the controller has verified
+    /// the switch. Also returns the endpoint for the client. `seed` decides what faults do once a
+    /// plan is set.
+    pub fn up(deployment: &Deployment, seed: u64) -> Result<(Self, Box<dyn Endpoint>), RoleError> {
         deployment.write()?;
         let stop = StopFlag::new()?;
         let faults = FaultControl::new(deployment.harm.plan()?);
         let mut wires = Wires::new(deployment, seed, &faults)?;
-        let mut servers: Vec<Box<dyn Node>> = Vec::new();
+        let mut nodes: Vec<Box<dyn Node>> = Vec::new();
         let mut controls = Vec::new();
         for name in deployment.switches() {
             let ports = wires.take_ports(&name);
             let (switch, control) = SwitchNode::new(&format!("switch {name}"), ports)?;
-            servers.push(Box::new(switch));
+            nodes.push(Box::new(switch));
             controls.push(control);
         }
         let mut replicas = Vec::new();
@@ -59,15 +59,13 @@ impl Embedded {
             let endpoint = frame_endpoint(deployment, index, wires.take_host(index))?;
             let bulk: Bulk = (Box::new(sender), inbox);
             let (node, handle) = replica_node(deployment, index, endpoint, bulk, None)?;
-            servers.push(node);
+            nodes.push(node);
             replicas.push(handle);
         }
         let front = deployment.front_host();
         let endpoint = frame_endpoint(deployment, front, wires.take_host(front))?;
-        let (client_node, client) = front_node(deployment, endpoint)?;
-        let mut embedded = Self {
+        let mut servers = Self {
             deployment: deployment.clone(),
-            client,
             replicas,
             faults,
             controller: ControllerState::new(deployment),
@@ -75,15 +73,10 @@ impl Embedded {
             nodes: Vec::new(),
             services: Vec::new(),
         };
-        embedded.start_nodes(servers, client_node)?;
-        embedded.start_services(controls)?;
-        embedded.wait_until_verified()?;
-        Ok(embedded)
-    }
-
-    /// The handle of the client on the last host.
-    pub fn client(&self) -> &Client {
-        &self.client
+        servers.start_nodes(nodes)?;
+        servers.start_services(controls)?;
+        servers.wait_until_verified()?;
+        Ok((servers, endpoint))
     }
 
     /// The replicas, by index.
@@ -91,43 +84,9 @@ impl Embedded {
         &self.replicas
     }
 
-    /// What is done to the frames between switch and replicas.
-    pub fn faults(&self) -> &FaultControl {
-        &self.faults
-    }
-
     /// The flag that ends everything.
     pub fn stop_flag(&self) -> &StopFlag {
         &self.stop
-    }
-
-    /// Serves RESP and the control sockets, as a deployment of processes does, until stopped.
-    pub fn serve(mut self) -> Result<(), RoleError> {
-        let reported = self.controller.clone();
-        let deployment = self.deployment.clone();
-        let stop = self.stop.clone();
-        for (name, address) in deployment.switches().zip(deployment.p4runtime()) {
-            let p4runtime = address.to_string();
-            let switch = move || json!({ "state": "serving", "p4runtime": p4runtime });
-            status::serve(&deployment.socket(&name), &stop, switch)?;
-        }
-        status::serve(&deployment.socket("controller"), &stop, move || {
-            reported.report()
-        })?;
-        for (index, handle) in self.replicas.iter().enumerate() {
-            let handle = handle.clone();
-            let socket = deployment.socket(&crate::roles::replica_name(index));
-            crate::roles::serve_operator(&socket, &stop, handle)?;
-        }
-        let info = crate::roles::FrontInfo::new(&deployment, self.client.clone());
-        let front = info.report(&deployment);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        status::serve(&deployment.socket("front"), &stop, front)?;
-        let served = runtime.block_on(serve_front(&deployment, self.client.clone(), stop));
-        let ended = self.end();
-        served.and(ended)
     }
 
     /// Stops every thread and tells the first thing that went wrong.
@@ -145,28 +104,18 @@ impl Embedded {
         outcome
     }
 
-    fn start_nodes(
-        &mut self,
-        servers: Vec<Box<dyn Node>>,
-        client: Box<dyn Node>,
-    ) -> Result<(), RoleError> {
+    fn start_nodes(&mut self, nodes: Vec<Box<dyn Node>>) -> Result<(), RoleError> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        if cores > servers.len() + 1 {
-            for node in servers {
+        if cores > nodes.len() + 1 {
+            for node in nodes {
                 let policy = WaitPolicy::for_threads(self.deployment.replicas + 2);
                 self.nodes
                     .push(spawn("node", vec![node], &self.stop, policy)?);
             }
         } else {
             self.nodes
-                .push(spawn("fabric", servers, &self.stop, WaitPolicy::Block)?);
+                .push(spawn("fabric", nodes, &self.stop, WaitPolicy::Block)?);
         }
-        self.nodes.push(spawn(
-            "client",
-            vec![client],
-            &self.stop,
-            WaitPolicy::Block,
-        )?);
         Ok(())
     }
 
@@ -220,10 +169,83 @@ impl Embedded {
     }
 }
 
-impl Drop for Embedded {
+impl Drop for Servers {
     fn drop(&mut self) {
         // Whoever wants to know what went wrong has called `end` before.
         let _ = self.end();
+    }
+}
+
+/// A running deployment with a client on its last host. Ends when dropped.
+pub struct Embedded {
+    servers: Servers,
+    client: Client,
+}
+
+impl Embedded {
+    /// Brings `deployment` up and waits until the controller has verified the switch.
+    /// `seed` decides what faults do once a plan is set.
+    pub fn up(deployment: &Deployment, seed: u64) -> Result<Self, RoleError> {
+        let (mut servers, endpoint) = Servers::up(deployment, seed)?;
+        let (node, client) = front_node(deployment, endpoint)?;
+        let policy = WaitPolicy::Block;
+        let thread = spawn("client", vec![node], &servers.stop, policy)?;
+        servers.nodes.push(thread);
+        Ok(Self { servers, client })
+    }
+
+    /// The handle of the client on the last host.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The replicas, by index.
+    pub fn replicas(&self) -> &[ReplicaHandle] {
+        self.servers.replicas()
+    }
+
+    /// What is done to the frames between switch and replicas.
+    pub fn faults(&self) -> &FaultControl {
+        &self.servers.faults
+    }
+
+    /// The flag that ends everything.
+    pub fn stop_flag(&self) -> &StopFlag {
+        self.servers.stop_flag()
+    }
+
+    /// Stops every thread and tells the first thing that went wrong.
+    pub fn end(&mut self) -> Result<(), RoleError> {
+        self.servers.end()
+    }
+
+    /// Serves RESP and the control sockets, as a deployment of processes does, until stopped.
+    pub fn serve(mut self) -> Result<(), RoleError> {
+        let reported = self.servers.controller.clone();
+        let deployment = self.servers.deployment.clone();
+        let stop = self.servers.stop.clone();
+        for (name, address) in deployment.switches().zip(deployment.p4runtime()) {
+            let p4runtime = address.to_string();
+            let switch = move || json!({ "state": "serving", "p4runtime": p4runtime });
+            status::serve(&deployment.socket(&name), &stop, switch)?;
+        }
+        status::serve(&deployment.socket("controller"), &stop, move || {
+            reported.report()
+        })?;
+        for (index, handle) in self.servers.replicas.iter().enumerate() {
+            let handle = handle.clone();
+            let socket = deployment.socket(&crate::roles::replica_name(index));
+            crate::roles::serve_operator(&socket, &stop, handle)?;
+        }
+        let info = crate::roles::FrontInfo::new(&deployment, self.client.clone());
+        let front = info.report(&deployment);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        status::serve(&deployment.socket("front"), &stop, front)?;
+        let served = runtime.block_on(serve_front(&deployment, self.client.clone(), stop));
+        let ended = self.end();
+        served.and(ended)
     }
 }
 

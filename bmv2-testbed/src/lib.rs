@@ -13,6 +13,7 @@ pub mod artifacts;
 pub mod deployment;
 pub mod embedded;
 pub mod lab;
+pub mod load;
 pub mod netns;
 mod ports;
 pub mod processes;

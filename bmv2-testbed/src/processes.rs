@@ -3,7 +3,7 @@
 //! What was started is written down with each process's start time, so that taking a deployment
 //! down, also after whoever brought it up was killed, ends only the very same processes.
 
-use crate::deployment::{Deployment, DeploymentError, Fabric};
+use crate::deployment::{Caller, Deployment, DeploymentError, Fabric};
 use crate::lab;
 use crate::netns::{self, ProcessIdentity};
 use crate::roles::{identity, replica_name, state_folder};
@@ -235,6 +235,9 @@ impl Processes {
             let arguments = ["replica", &argument, &which];
             self.start(&replica_name(index), program, &arguments, host(index))?;
         }
+        if self.deployment.caller == Caller::Load {
+            return Ok(());
+        }
         // The front door listens where people are, outside of all namespaces; its endpoint is
         // opened inside its host's.
         self.start("front", program, &["front", &argument], None)
@@ -356,7 +359,9 @@ pub fn roles(deployment: &Deployment) -> Vec<String> {
     }
     roles.push("controller".to_owned());
     roles.extend((0..deployment.replicas).map(replica_name));
-    roles.push("front".to_owned());
+    if deployment.caller == Caller::Front {
+        roles.push("front".to_owned());
+    }
     roles
 }
 

@@ -8,7 +8,7 @@ mod replica_role;
 mod switch_role;
 
 pub use controller_role::{ControllerState, control, run_controller};
-pub use front::{FrontInfo, front_node, run_front, serve_front};
+pub use front::{FrontInfo, client_settings, front_node, run_front, serve_front};
 pub use replica_role::{
     Bulk, identity, replica_name, replica_node, report, run_replica, serve_operator, state_folder,
 };
@@ -47,7 +47,10 @@ pub fn frame_endpoint<L: Link + 'static>(
 }
 
 /// A host's endpoint in a process of its own.
-fn process_endpoint(deployment: &Deployment, host: usize) -> Result<Box<dyn Endpoint>, RoleError> {
+pub fn process_endpoint(
+    deployment: &Deployment,
+    host: usize,
+) -> Result<Box<dyn Endpoint>, RoleError> {
     match deployment.fabric {
         Fabric::Tunnel => {
             let tunnel = deployment.tunnels[host];

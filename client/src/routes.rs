@@ -36,11 +36,12 @@ pub(crate) struct Routes {
     /// For callers that prefer each of the members: whom they ask now. All of them share it, so
     /// that what one learns of a crash serves the others.
     rotations: Vec<Rotation>,
+    /// The member that callers without a preference have asked first.
+    first: usize,
 }
 
 impl Routes {
-    /// Also returns which member is asked first.
-    pub(crate) fn new(target: &Target) -> Result<(Self, usize), LinkError> {
+    pub(crate) fn new(target: &Target) -> Result<Self, LinkError> {
         let (addresses, first) = match target {
             Target::Group(address) => (vec![*address], 0),
             Target::Members { addresses, first } => (addresses.clone(), *first),
@@ -55,11 +56,16 @@ impl Routes {
         }
         let rotations = (0..members).map(|home| Rotation::new(members, home));
         let rotations = rotations.collect();
-        let routes = Self {
+        Ok(Self {
             addresses,
             rotations,
-        };
-        Ok((routes, first))
+            first,
+        })
+    }
+
+    /// The member that callers without a preference have asked first.
+    pub(crate) fn first(&self) -> usize {
+        self.first
     }
 
     /// The way of a request whose caller prefers this member (counted round).
@@ -102,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_group_is_asked_with_every_try_whoever_answers() {
-        let (mut routes, first) = Routes::new(&Target::Group(address(9))).unwrap();
-        for prefers in [first, 1, 7] {
+        let mut routes = Routes::new(&Target::Group(address(9))).unwrap();
+        for prefers in [routes.first(), 1, 7] {
             let route = routes.route(prefers);
             routes.answered(route, ReplicaId(2));
             assert_eq!(routes.address(route, 1), address(9));
@@ -113,7 +119,8 @@ mod tests {
 
     #[test]
     fn what_one_caller_learns_of_a_crash_serves_those_who_prefer_the_same_member() {
-        let (mut routes, first) = Routes::new(&members(1)).unwrap();
+        let mut routes = Routes::new(&members(1)).unwrap();
+        let first = routes.first();
         let (here, other) = (routes.route(first), routes.route(2));
         assert_eq!(routes.address(here, 1), address(1));
         assert_eq!(routes.address(here, 2), address(2));

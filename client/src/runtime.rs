@@ -1,14 +1,15 @@
 //! Many logical clients behind one endpoint, as an event-loop node.
 //!
-//! Other threads submit operations through a [`Client`]; each takes an idle logical client, so
-//! that any number of callers share a bounded number of entries in the replicas' client tables.
+//! Each operation of its [callers](Callers) takes an idle logical client, so that any number of
+//! them share a bounded number of entries in the replicas' client tables.
 
+use crate::callers::{Call, Callers, Handles};
 use crate::core::{Agreement, Answer, ClientCore, Path, Step};
-use crate::handle::{CallError, Client, Submission};
+use crate::handle::{CallError, Client};
 use crate::routes::{Route, Routes, Target};
-use link::{Descriptors, Endpoint, Inbox, Node, NodeError, Poll, Waker};
+use link::{Descriptors, Endpoint, LinkError, Node, NodeError, Poll, Waker};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use wire::{ClientId, GroupId, Kind, Message, STAMP_LEN, Sender, StampHeader, Tic
 const BATCH: usize = 128;
 /// Logical clients: requests that may be on their way at once.
 const LOGICAL_CLIENTS: usize = 1_024;
-/// Submissions that may wait for an idle logical client.
+/// Operations of other threads that may wait for an idle logical client.
 const WAITING: usize = 16_384;
 
 /// How a client finds its group.
@@ -62,22 +63,22 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-struct Logical {
+struct Logical<T> {
     core: ClientCore,
-    caller: Option<(Submission, Tick)>,
+    /// Who asked, and when the operation is given up.
+    caller: Option<(T, Tick)>,
     /// The way of the request under way, or of the last one.
     route: Route,
 }
 
 /// The node.
-pub struct ClientNode {
+pub struct ClientNode<C: Callers = Handles> {
     settings: Settings,
     endpoint: Box<dyn Endpoint>,
-    inbox: Inbox<Submission>,
-    logical: Vec<Logical>,
+    callers: C,
+    logical: Vec<Logical<C::Token>>,
     idle: Vec<usize>,
     routes: Routes,
-    waiting: VecDeque<Submission>,
     /// When which logical client wants the time; entries may be out of date.
     timers: BinaryHeap<Reverse<(Tick, usize)>>,
     statistics: Arc<Statistics>,
@@ -86,60 +87,94 @@ pub struct ClientNode {
     steps: Vec<(usize, Step)>,
 }
 
+/// Bytes of the longest operation that fits a packet of `endpoint`.
+pub fn operation_limit(settings: &Settings, endpoint: &dyn Endpoint) -> usize {
+    let overhead = STAMP_LEN + Request::OVERHEAD + settings.reserved;
+    endpoint.payload_limit().saturating_sub(overhead)
+}
+
 impl ClientNode {
     /// A node and the handle that other threads submit to.
     pub fn new(
         settings: Settings,
         endpoint: Box<dyn Endpoint>,
-    ) -> Result<(Self, Client), link::LinkError> {
+    ) -> Result<(Self, Client), LinkError> {
         let (sender, inbox) = link::inbox::inbox(WAITING, Waker::new()?);
-        let statistics = Arc::new(Statistics::default());
-        let overhead = STAMP_LEN + Request::OVERHEAD + settings.reserved;
-        let limit = endpoint.payload_limit().saturating_sub(overhead);
-        let (routes, first) = Routes::new(&settings.target)?;
-        let client = Client::new(sender, limit, statistics.clone(), first);
+        let limit = operation_limit(&settings, &*endpoint);
+        let node = Self::with_callers(settings, endpoint, Handles { inbox })?;
+        let (statistics, first) = (node.statistics(), node.routes.first());
+        let client = Client::new(sender, limit, statistics, first);
+        Ok((node, client))
+    }
+}
+
+impl<C: Callers> ClientNode<C> {
+    /// A node that is called by `callers`.
+    pub fn with_callers(
+        settings: Settings,
+        endpoint: Box<dyn Endpoint>,
+        callers: C,
+    ) -> Result<Self, LinkError> {
         let sender = Sender::Outsider;
         let header = StampHeader::unstamped(Kind::Request, sender, settings.group).to_bytes();
-        let node = Self {
+        Ok(Self {
+            routes: Routes::new(&settings.target)?,
             settings,
             endpoint,
-            inbox,
+            callers,
             logical: Vec::new(),
             idle: Vec::new(),
-            routes,
-            waiting: VecDeque::new(),
             timers: BinaryHeap::new(),
-            statistics,
+            statistics: Arc::new(Statistics::default()),
             header,
             payload: Vec::new(),
             steps: Vec::new(),
-        };
-        Ok((node, client))
+        })
     }
 
-    fn take_submissions(&mut self, now: Tick) -> bool {
+    /// What happened so far, also for who watches from another thread.
+    pub fn statistics(&self) -> Arc<Statistics> {
+        self.statistics.clone()
+    }
+
+    /// Who calls.
+    pub fn callers(&self) -> &C {
+        &self.callers
+    }
+
+    /// Who called, when nobody does any more.
+    pub fn into_callers(self) -> C {
+        self.callers
+    }
+
+    fn take_calls(&mut self, now: Tick) -> bool {
         let mut worked = false;
-        while self.waiting.len() < WAITING {
-            let Some(submission) = self.inbox.receive() else {
+        for _ in 0..BATCH {
+            let Some(index) = self.idle_client() else {
                 break;
             };
-            worked = true;
-            self.waiting.push_back(submission);
-        }
-        while let Some(index) = self.idle_client() {
-            let Some(mut submission) = self.waiting.pop_front() else {
+            let Some(call) = self.callers.next(now) else {
                 self.idle.push(index);
                 break;
             };
-            let operation = core::mem::take(&mut submission.operation).into_boxed_slice();
-            let logical = &mut self.logical[index];
-            logical.core.begin(now, operation);
-            logical.route = self.routes.route(submission.prefers);
-            let give_up = u64::try_from(self.settings.give_up.as_micros()).unwrap_or(u64::MAX);
-            logical.caller = Some((submission, now.plus_us(give_up)));
-            self.send(index);
+            worked = true;
+            self.begin(now, index, call);
         }
         worked
+    }
+
+    fn begin(&mut self, now: Tick, index: usize, call: Call<C::Token>) {
+        let give_up = u64::try_from(self.settings.give_up.as_micros()).unwrap_or(u64::MAX);
+        let logical = &mut self.logical[index];
+        logical.core.begin(now, call.operation);
+        logical.route = self.routes.route(call.prefers);
+        logical.caller = Some((call.token, now.plus_us(give_up)));
+        self.send(index);
+    }
+
+    /// Whether another operation may begin.
+    fn has_idle_client(&self) -> bool {
+        !self.idle.is_empty() || self.logical.len() < LOGICAL_CLIENTS
     }
 
     /// An idle logical client, a new one if there may be more.
@@ -205,7 +240,7 @@ impl ClientNode {
                 }
             }
         })?;
-        self.take_steps();
+        self.take_steps(now);
         Ok(count_of > 0)
     }
 
@@ -232,17 +267,17 @@ impl ClientNode {
             if overdue {
                 self.logical[index].core.abandon();
                 count(&self.statistics.abandoned);
-                self.finish(index, Err(CallError::OutcomeUnknown));
+                self.finish(now, index, Err(CallError::OutcomeUnknown));
                 continue;
             }
             let step = self.logical[index].core.on_deadline(now);
             self.steps.push((index, step));
         }
-        self.take_steps();
+        self.take_steps(now);
         worked
     }
 
-    fn take_steps(&mut self) {
+    fn take_steps(&mut self, now: Tick) {
         let mut steps = core::mem::take(&mut self.steps);
         for (index, step) in steps.drain(..) {
             match step {
@@ -264,24 +299,23 @@ impl ClientNode {
                         Path::Slow => &self.statistics.slow,
                     };
                     count(path);
-                    self.finish(index, Ok(answer));
+                    self.finish(now, index, Ok(answer));
                 }
-                Step::Failed(error) => self.finish(index, Err(CallError::Divergence(error))),
+                Step::Failed(error) => self.finish(now, index, Err(CallError::Divergence(error))),
             }
         }
         self.steps = steps;
     }
 
-    fn finish(&mut self, index: usize, outcome: Result<Answer, CallError>) {
-        if let Some((submission, _)) = self.logical[index].caller.take() {
-            // The caller may be gone; its request is done all the same.
-            let _ = submission.answer.send(outcome);
+    fn finish(&mut self, now: Tick, index: usize, outcome: Result<Answer, CallError>) {
+        if let Some((token, _)) = self.logical[index].caller.take() {
+            self.callers.finished(now, token, outcome);
         }
         self.idle.push(index);
     }
 }
 
-impl Node for ClientNode {
+impl<C: Callers> Node for ClientNode<C> {
     fn name(&self) -> &'static str {
         "client"
     }
@@ -290,25 +324,30 @@ impl Node for ClientNode {
         let link_deadline = self.endpoint.advance(now);
         let mut worked = self.take_replies(now)?;
         worked |= self.take_timers(now);
-        worked |= self.take_submissions(now);
+        worked |= self.take_calls(now);
         self.endpoint.flush()?;
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        let calls = self.callers.deadline().filter(|_| self.has_idle_client());
+        let deadline = link::run::earliest(link_deadline, timer);
         Ok(Poll {
             worked,
-            deadline: link::run::earliest(link_deadline, timer),
+            deadline: link::run::earliest(deadline, calls),
         })
     }
 
     fn prepare_to_wait(&mut self) -> bool {
-        // Both are armed, whatever the first one says.
+        // Both are armed, whatever the first one says. Callers that would have to wait anyway
+        // must not keep the thread awake.
         let replies = self.endpoint.prepare_to_wait();
-        let submissions = self.inbox.prepare_to_wait();
-        replies || submissions
+        let calls = self.has_idle_client() && self.callers.prepare_to_wait();
+        replies || calls
     }
 
     fn readiness<'a>(&'a self, descriptors: &mut Descriptors<'a>) {
         descriptors.add(self.endpoint.readiness());
-        descriptors.add(self.inbox.readiness());
+        if self.has_idle_client() {
+            self.callers.readiness(descriptors);
+        }
     }
 }
 

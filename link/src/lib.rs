@@ -36,7 +36,7 @@ pub use link::{FRAME_LIMIT, FRAME_MINIMUM, Link, LinkError};
 pub use packet::PacketLink;
 pub use pcap::{CaptureFile, PcapTee};
 pub use ring::RingLink;
-pub use run::{Descriptors, Node, NodeError, Poll, RunError, StopFlag, WaitPolicy, run};
+pub use run::{Descriptors, Node, NodeError, Poll, RunError, StopFlag, WaitPolicy, run, run_nodes};
 pub use tracer::Tracer;
 pub use tunnel::TunnelLink;
 pub use waker::Waker;

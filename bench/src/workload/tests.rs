@@ -11,6 +11,7 @@ fn everything() -> WorkloadConfig {
         incr: 15,
         append: 10,
         del: 5,
+        null: 0,
     };
     WorkloadConfig {
         mix,
@@ -65,6 +66,7 @@ fn weights_are_kept() {
             Operation::Incr { .. } => (2, Some("counter")),
             Operation::Append { .. } => (3, Some("key")),
             Operation::Del { .. } => (4, None),
+            Operation::Null { .. } => panic!("a mix without it asks for nothing"),
         };
         counts[kind] += 1;
         if let Some(family) = family {
@@ -82,6 +84,7 @@ fn weights_are_kept() {
             incr: 0,
             append: 0,
             del: 7,
+            null: 0,
         },
         ..everything()
     };
@@ -102,6 +105,7 @@ fn reads_follow_the_writes() {
             incr,
             append: 0,
             del: 0,
+            null: 0,
         };
         let stream = workload(
             WorkloadConfig {
@@ -151,6 +155,7 @@ fn impossible_workloads_say_what_is_possible() {
         incr: 0,
         append: 0,
         del: 0,
+        null: 0,
     };
     assert!(message(WorkloadConfig { mix, ..base }).contains("give at least one of get, set"));
     let keys = message(WorkloadConfig { keys: 0, ..base });

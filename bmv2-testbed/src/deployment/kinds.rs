@@ -32,6 +32,28 @@ impl Fabric {
     }
 }
 
+/// What is replicated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Application {
+    /// The key-value store.
+    #[default]
+    Kv,
+    /// Nothing: its operations do nothing, so that replication alone is measured.
+    Null,
+}
+
+/// Who asks the group for operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Caller {
+    /// A front door of the deployment.
+    #[default]
+    Front,
+    /// Whoever brought the deployment up, by the host that would have the front door.
+    Load,
+}
+
 /// A protocol in a deployment file: its name.
 pub(super) mod protocol_name {
     use super::ProtocolName;

@@ -2,8 +2,8 @@
 
 use super::check::{check_doors, check_spares};
 use super::{
-    BULK_PORT, Deployment, DeploymentError, Fabric, Harm, ProtocolName, Shape, Trunk, Tunnel,
-    host_ip,
+    Application, BULK_PORT, Caller, Deployment, DeploymentError, Fabric, Harm, ProtocolName, Shape,
+    Trunk, Tunnel, host_ip,
 };
 use crate::ports::FreePorts;
 use replica::Quorum;
@@ -18,6 +18,10 @@ pub struct Options {
     pub fabric: Fabric,
     /// The protocol.
     pub protocol: ProtocolName,
+    /// What is replicated.
+    pub application: Application,
+    /// Who asks for operations.
+    pub caller: Caller,
     /// How switches are wired.
     pub topology: Shape,
     /// How many replicas are members at first.
@@ -101,6 +105,8 @@ impl Deployment {
             mtu: options.mtu,
             round_shift: options.round_shift,
             gap_awareness: options.gap_awareness,
+            application: options.application,
+            caller: options.caller,
             read_barrier: options.read_barrier,
             batching: options.batching,
             harm: options.harm,

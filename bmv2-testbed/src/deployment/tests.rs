@@ -7,6 +7,8 @@ fn options(fabric: Fabric, replicas: usize, folder: &Path) -> Options {
         gap_awareness: true,
         read_barrier: true,
         batching: true,
+        application: Application::Kv,
+        caller: Caller::Front,
         harm: Harm::default(),
         protocol: ProtocolName::SpecPaxos,
         topology: Shape::Single,

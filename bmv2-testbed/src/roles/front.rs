@@ -22,8 +22,14 @@ pub fn front_node(
     deployment: &Deployment,
     endpoint: Box<dyn Endpoint>,
 ) -> Result<(Box<dyn Node>, Client), RoleError> {
-    let protocol = deployment.protocol;
-    let members = deployment.group();
+    let settings = client_settings(deployment, GIVE_UP);
+    let (node, client) = ClientNode::new(settings, endpoint)?;
+    Ok((Box::new(node), client))
+}
+
+/// How a client finds the deployment's group, and how long it tries.
+pub fn client_settings(deployment: &Deployment, give_up: Duration) -> Settings {
+    let (protocol, members) = (deployment.protocol, deployment.group());
     let target = if protocol.asks_one_member() {
         Target::Members {
             addresses: members.members,
@@ -32,16 +38,14 @@ pub fn front_node(
     } else {
         Target::Group(members.address)
     };
-    let settings = Settings {
+    Settings {
         group: members.id,
         target,
         agreement: Agreement::of(protocol, deployment.quorum()),
         reserved: protocol.reserved_bytes(),
         unique: deployment.unique,
-        give_up: GIVE_UP,
-    };
-    let (node, client) = ClientNode::new(settings, endpoint)?;
-    Ok((Box::new(node), client))
+        give_up,
+    }
 }
 
 /// Facts for `INFO replication`.

@@ -1,17 +1,18 @@
 //! A replica: the protocol's core with the key-value store, on its endpoint.
 
 use super::{RoleError, process_endpoint, run_here};
-use crate::deployment::{Deployment, GROUP, ProtocolName};
+use crate::deployment::{Application, Deployment, GROUP, ProtocolName};
 use crate::status;
 use apps::kv::Kv;
+use apps::null::Null;
 use link::{Clock, Endpoint, Inbox, Node, StopFlag};
-use replica::Persistent;
 use replica::driver::{Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk};
 use replica::history::DEFAULT_RETAINED_BYTES;
 use replica::rounds::{self, ReadPath, Rounds};
-use replica::spec_paxos::{self, Config, SpecPaxos};
+use replica::spec_paxos::{Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
 use replica::vr::{self, Vr};
+use replica::{Protocol, StateMachine};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,67 +33,96 @@ pub fn replica_node(
     bulk: Bulk,
     store: Option<(StateFile, Boot)>,
 ) -> Result<(Box<dyn Node>, ReplicaHandle), RoleError> {
-    let me = replica_id(index);
     let overhead = STAMP_LEN + Reply::OVERHEAD;
-    let machine = Kv::with_reply_limit(endpoint.payload_limit().saturating_sub(overhead))?;
+    let reply_limit = endpoint.payload_limit().saturating_sub(overhead);
     let (store, boot) = store.map_or((None, Boot::First), |(store, boot)| (Some(store), boot));
-    let now = Clock.now();
-    let group = deployment.group();
-    match deployment.protocol {
-        ProtocolName::SpecPaxos => {
-            let mut config = Config::new(me, deployment.quorum());
-            config.gap_awareness = deployment.gap_awareness;
-            let core = match boot {
-                Boot::First => SpecPaxos::format(config, machine, now),
-                Boot::Again { persistent, starts } => {
-                    SpecPaxos::restart(config, machine, now, again(persistent, starts))
-                }
-            };
-            let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
-            Ok((Box::new(node), handle))
-        }
-        ProtocolName::Rounds => {
-            let mut config =
-                rounds::Config::with_others(me, deployment.quorum(), deployment.replicas);
-            config.payload_limit = endpoint.payload_limit().saturating_sub(STAMP_LEN);
-            if !deployment.read_barrier {
-                config.reads = ReadPath::Log;
+    let birth = Birth {
+        deployment,
+        index,
+        endpoint,
+        bulk,
+        store,
+        boot,
+    };
+    match deployment.application {
+        Application::Kv => birth.node(Kv::with_reply_limit(reply_limit)?),
+        Application::Null => birth.node(Null::default()),
+    }
+}
+
+/// What a replica is made of, but for its state machine.
+struct Birth<'a> {
+    deployment: &'a Deployment,
+    index: usize,
+    endpoint: Box<dyn Endpoint>,
+    bulk: Bulk,
+    store: Option<StateFile>,
+    boot: Boot,
+}
+
+impl Birth<'_> {
+    fn node<S>(self, machine: S) -> Result<(Box<dyn Node>, ReplicaHandle), RoleError>
+    where
+        S: StateMachine + Send + 'static,
+        S::Undo: Send,
+    {
+        let (deployment, boot, now) = (self.deployment, self.boot, Clock.now());
+        let (me, quorum) = (replica_id(self.index), deployment.quorum());
+        let payload_limit = self.endpoint.payload_limit().saturating_sub(STAMP_LEN);
+        match deployment.protocol {
+            ProtocolName::SpecPaxos => {
+                let mut config = Config::new(me, quorum);
+                config.gap_awareness = deployment.gap_awareness;
+                self.around(match again(boot) {
+                    None => SpecPaxos::format(config, machine, now),
+                    Some(boot) => SpecPaxos::restart(config, machine, now, boot),
+                })
             }
-            let core = match boot {
-                Boot::First => Rounds::format(config, machine, now),
-                Boot::Again { persistent, starts } => {
-                    Rounds::restart(config, machine, now, again(persistent, starts))
+            ProtocolName::Rounds => {
+                let mut config = rounds::Config::with_others(me, quorum, deployment.replicas);
+                config.payload_limit = payload_limit;
+                if !deployment.read_barrier {
+                    config.reads = ReadPath::Log;
                 }
-            };
-            let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
-            Ok((Box::new(node), handle))
+                self.around(match again(boot) {
+                    None => Rounds::format(config, machine, now),
+                    Some(boot) => Rounds::restart(config, machine, now, boot),
+                })
+            }
+            ProtocolName::Vr => {
+                let mut config = vr::Config::new(me, quorum);
+                config.payload_limit = payload_limit;
+                config.batching = deployment.batching;
+                self.around(match again(boot) {
+                    None => Vr::format(config, machine, now),
+                    Some(boot) => Vr::restart(config, machine, now, boot),
+                })
+            }
+            ProtocolName::Unreplicated => {
+                self.around(Unreplicated::new(machine, true, DEFAULT_RETAINED_BYTES))
+            }
         }
-        ProtocolName::Vr => {
-            let mut config = vr::Config::new(me, deployment.quorum());
-            config.payload_limit = endpoint.payload_limit().saturating_sub(STAMP_LEN);
-            config.batching = deployment.batching;
-            let core = match boot {
-                Boot::First => Vr::format(config, machine, now),
-                Boot::Again { persistent, starts } => {
-                    Vr::restart(config, machine, now, again(persistent, starts))
-                }
-            };
-            let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
-            Ok((Box::new(node), handle))
-        }
-        ProtocolName::Unreplicated => {
-            let core = Unreplicated::new(machine, true, DEFAULT_RETAINED_BYTES);
-            let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
-            Ok((Box::new(node), handle))
-        }
+    }
+
+    fn around<P: Protocol + Send + 'static>(
+        self,
+        core: P,
+    ) -> Result<(Box<dyn Node>, ReplicaHandle), RoleError> {
+        let (me, group) = (replica_id(self.index), self.deployment.group());
+        let (node, handle) =
+            ReplicaNode::new(me, group, core, self.endpoint, self.bulk, self.store)?;
+        Ok((Box::new(node), handle))
     }
 }
 
 /// What a core is told that has run before.
-fn again(persistent: Persistent, starts: u64) -> spec_paxos::Boot {
-    spec_paxos::Boot {
-        persisted: Some(persistent),
-        incarnation: starts,
+fn again(boot: Boot) -> Option<replica::Boot> {
+    match boot {
+        Boot::First => None,
+        Boot::Again { persistent, starts } => Some(replica::Boot {
+            persisted: Some(persistent),
+            incarnation: starts,
+        }),
     }
 }
 

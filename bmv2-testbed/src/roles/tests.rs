@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::ProtocolName;
-use crate::deployment::{Harm, Options, Shape};
+use crate::deployment::{Application, Caller, Harm, Options, Shape};
 use crate::embedded::Wires;
 use crate::netns::{Bmv2Program, Lab};
 use link::{Clock, RunError};
@@ -164,6 +164,8 @@ fn plan(fabric: Fabric, shape: Shape, folder: &std::path::Path) -> Deployment {
         gap_awareness: true,
         read_barrier: true,
         batching: true,
+        application: Application::Kv,
+        caller: Caller::Front,
         harm: Harm::default(),
         resp_port: 0,
         doors: 1,

@@ -3,6 +3,7 @@
 //! then the environment, then the file.
 
 mod deployments;
+mod loads;
 mod programs;
 mod roles;
 mod simulations;
@@ -11,6 +12,7 @@ mod values;
 pub(crate) use deployments::{
     DemoArguments, KvArguments, KvQuestion, MembersArguments, RunArguments, UpArguments,
 };
+pub(crate) use loads::{ArrivalsLike, BenchArguments, GroupFlags, LoadFlags, Thresholds};
 pub(crate) use programs::{P4Action, P4Arguments};
 pub(crate) use roles::{ReplicaAction, ReplicaArguments, RoleArguments, SwitchArguments};
 pub(crate) use simulations::{ReplayArguments, SimArguments, SimFlags};
@@ -69,6 +71,11 @@ pub(crate) enum Verb {
         before_help = "Examples:\n  downbeat kv put greeting hello\n  downbeat kv get greeting\n"
     )]
     Kv(KvArguments),
+    /// Measure a deployment that is brought up for it: throughput, latency, processor time.
+    #[command(
+        before_help = "Examples:\n  downbeat bench --protocol=rounds --clients=64\n  downbeat bench --fabric=tunnel --rate=10000 --p99-max=5ms\n"
+    )]
+    Bench(BenchArguments),
     /// Run one software switch of a deployment.
     #[command(
         before_help = "Examples:\n  downbeat switch --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat switch\n"

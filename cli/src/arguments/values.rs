@@ -1,5 +1,6 @@
 //! Values of flags that have a form of their own: names to choose from, times, lists.
 
+use bench::keys::{Distribution, MAX_EXPONENT_THOUSANDTHS};
 use bmv2_testbed::{Fabric, ProtocolName, Shape};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
@@ -71,6 +72,49 @@ impl FromStr for VirtualTime {
         let nanoseconds = number.checked_mul(factor).filter(|ns| *ns <= most);
         nanoseconds.map(Self).ok_or_else(wrong)
     }
+}
+
+/// Which keys are asked for more often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeysLike(pub(crate) Distribution);
+
+impl FromStr for KeysLike {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let zipf = |exponent_thousandths| {
+            Ok(Self(Distribution::Zipf {
+                exponent_thousandths,
+            }))
+        };
+        match text.split_once(':') {
+            None if text == "uniform" => Ok(Self(Distribution::Uniform)),
+            None if text == "zipf" => zipf(990),
+            Some(("zipf", exponent)) => match thousandths(exponent) {
+                Some(thousandths) => zipf(thousandths),
+                None => Err(format!(
+                    "{exponent:?} is no exponent; valid is 0 to 5 with at most three decimals, \
+                     such as 0.99"
+                )),
+            },
+            _ => Err(format!(
+                "{text:?} is no distribution of keys; valid are uniform, zipf and such as zipf:0.8"
+            )),
+        }
+    }
+}
+
+/// A decimal number up to 5, in thousandths.
+fn thousandths(text: &str) -> Option<u32> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > 3 {
+        return None;
+    }
+    let part: u32 = format!("{part:0<3}").parse().ok()?;
+    let whole: u32 = whole.parse().ok()?;
+    let sum = whole.checked_mul(1_000)?.checked_add(part)?;
+    (sum <= MAX_EXPONENT_THOUSANDTHS).then_some(sum)
 }
 
 /// How switches are wired, and how many replicas there are: `single,3` or `dual-root,3`.
@@ -168,6 +212,33 @@ impl ValueEnum for FabricArgument {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_uniform_or_as_zipf_has_them() {
+        let parse = |text: &str| text.parse::<KeysLike>().map(|keys| keys.0);
+        let zipf = |exponent_thousandths| {
+            Ok(Distribution::Zipf {
+                exponent_thousandths,
+            })
+        };
+        assert_eq!(parse("uniform"), Ok(Distribution::Uniform));
+        assert_eq!((parse("zipf"), parse("zipf:0.8")), (zipf(990), zipf(800)));
+        assert_eq!(
+            (parse("zipf:5"), parse("zipf:1.005")),
+            (zipf(5_000), zipf(1_005))
+        );
+        for wrong in [
+            "zipf:5.001",
+            "zipf:",
+            "zipf:1.",
+            "zipf:x",
+            "latest",
+            "zipf:0.1234",
+        ] {
+            let error = parse(wrong).unwrap_err();
+            assert!(error.contains("valid"), "{error}");
+        }
+    }
 
     #[test]
     fn a_topology_has_a_shape_and_perhaps_a_size() {

@@ -9,7 +9,7 @@ use crate::arguments::DemoArguments;
 use crate::failure::Failure;
 use crate::output::Output;
 use bench::run_directory::RunDirectory;
-use bmv2_testbed::deployment::{Harm, Options};
+use bmv2_testbed::deployment::{Application, Caller, Harm, Options};
 use bmv2_testbed::embedded::Embedded;
 use bmv2_testbed::{Deployment, Fabric, Shape};
 use clients::{Ran, run_clients};
@@ -34,6 +34,8 @@ pub(crate) fn run(arguments: &DemoArguments, output: Output) -> Result<(), Failu
     let deployment = Deployment::plan(&Options {
         fabric: Fabric::Embedded,
         protocol: arguments.protocol.0,
+        application: Application::Kv,
+        caller: Caller::Front,
         batching: true,
         topology: Shape::Single,
         replicas: arguments.replicas,

@@ -5,7 +5,7 @@ use crate::arguments::UpArguments;
 use crate::failure::Failure;
 use crate::output::Output;
 use bench::run_directory::RunDirectory;
-use bmv2_testbed::deployment::{Harm, Options};
+use bmv2_testbed::deployment::{Application, Caller, Harm, Options};
 use bmv2_testbed::netns::{Bmv2Program, Lab};
 use bmv2_testbed::processes::{self, Processes};
 use bmv2_testbed::{Deployment, Fabric};
@@ -41,6 +41,8 @@ pub(crate) fn run(arguments: &UpArguments, output: Output) -> Result<(), Failure
     let deployment = Deployment::plan(&Options {
         fabric,
         protocol: arguments.protocol.0,
+        application: Application::Kv,
+        caller: Caller::Front,
         topology: arguments.topology.shape,
         replicas: replicas(arguments)?,
         spares: arguments.spares,

@@ -124,6 +124,7 @@ fn config() -> WorkloadConfig {
             incr: 10,
             append: 10,
             del: 10,
+            null: 0,
         },
         keys: KEYS,
         ..WorkloadConfig::default()
@@ -201,5 +202,6 @@ fn model(operation: Operation, client: u64, count: usize) -> KvOperation {
             value: value(),
         },
         Operation::Del { key } => KvOperation::Del { key },
+        Operation::Null { .. } => unreachable!("the demo's mix has none"),
     }
 }
