@@ -22,6 +22,7 @@ extern crate std;
 
 pub mod catalogue;
 pub mod client_table;
+mod deferred;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod effects;
@@ -40,6 +41,7 @@ pub mod unreplicated;
 pub mod vr;
 
 pub use catalogue::ProtocolName;
+pub use deferred::DeferredLimits;
 pub use effects::{Boot, Effect, Effects, Persistent};
 pub use held::Held;
 pub use mutant::Mutant;

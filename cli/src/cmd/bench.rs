@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &BenchArguments, output: Output) -> Result<(), Fail
     let deployment = plan(arguments, &folder)?;
     let measured = measure::measure(&deployment, &load, arguments.seed, output)?;
     let result = report::BenchResult::new(arguments, &deployment, &measured);
-    report::write(&run, arguments, &measured, &result)?;
+    report::write(&run, (arguments.seed, &load), &measured, &result)?;
     report::print(&run, &result, output);
     report::check(&arguments.thresholds, &result)
 }

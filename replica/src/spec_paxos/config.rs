@@ -1,5 +1,6 @@
 //! What a Speculative Paxos replica is told at its start. Every time is in microseconds.
 
+use crate::deferred::DeferredLimits;
 use crate::history::Bounds;
 use crate::mutant::Mutant;
 use crate::quorum::Quorum;
@@ -61,11 +62,8 @@ pub struct Limits {
     pub speculative_entries: usize,
     /// The same in bytes of operations and results.
     pub speculative_bytes: usize,
-    /// Requests that may wait for a view change, or for a restarted replica to be let in. The
-    /// oldest are dropped first; their clients ask again.
-    pub deferred_requests: usize,
-    /// The same in bytes of operations.
-    pub deferred_bytes: usize,
+    /// Requests that may wait for a view change, or for a restarted replica to be let in.
+    pub deferred: DeferredLimits,
 }
 
 impl Default for Limits {
@@ -74,8 +72,7 @@ impl Default for Limits {
             history: Bounds::default(),
             speculative_entries: 65_536,
             speculative_bytes: 64 << 20,
-            deferred_requests: 4_096,
-            deferred_bytes: 8 << 20,
+            deferred: DeferredLimits::default(),
         }
     }
 }

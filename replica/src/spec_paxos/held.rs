@@ -25,11 +25,11 @@ impl<S: StateMachine> SpecPaxos<S> {
                 self.history.retained_bytes(),
             ),
             Held::new("clients", clients.len(), clients.clients_max()),
-            Held::new("deferred requests", deferred, limits.deferred_requests),
+            Held::new("deferred requests", deferred, limits.deferred.requests),
             Held::new(
                 "bytes of deferred requests",
                 deferred_bytes,
-                limits.deferred_bytes,
+                limits.deferred.bytes,
             ),
             Held::new("entries ahead of the log", ahead, ahead::ENTRIES_MAX),
             Held::new(

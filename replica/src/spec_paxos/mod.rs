@@ -11,7 +11,7 @@
 //! - [`degraded`]: the leader orders while no superquorum can be had; [`follow`]: the others do as
 //!   it says, and [`ahead`] keeps what they cannot append yet
 //! - [`recovery`]: a replica that forgot its votes comes back; [`transfer`]: what it lacks
-//! - [`timers`], [`pace`], [`deferred`]: what the phases share; [`held`]: what is kept,
+//! - [`timers`], [`pace`]: what the phases share; [`held`]: what is kept,
 //!   and its bounds
 //!
 //! Safety never depends on stamps: they make divergence rare, not harmless. The leader of view
@@ -22,7 +22,6 @@
 mod ahead;
 mod arrivals;
 mod config;
-mod deferred;
 mod degraded;
 mod follow;
 mod gaps;
@@ -41,12 +40,12 @@ pub use crate::Boot;
 pub use config::{Config, Limits, Timings};
 pub use timers::Timer;
 
+use crate::deferred::Deferred;
 use crate::history::History;
 use crate::peers::Peers;
 use crate::protocol::{Counters, Mode, Protocol, Status};
 use crate::{Effects, Persistent, StateMachine};
 use arrivals::Arrivals;
-use deferred::Deferred;
 use degraded::Ordering;
 use gaps::Gap;
 use install::PendingStart;
@@ -357,7 +356,7 @@ impl<S: StateMachine> Protocol for SpecPaxos<S> {
     fn check(&self) {
         self.history.check();
         self.arrivals.check();
-        self.deferred.check(&self.config.limits);
+        self.deferred.check(self.config.limits.deferred);
         self.ordering.ahead.check();
         assert!(
             self.last_normal_view <= self.view,

@@ -175,7 +175,7 @@ impl<S: StateMachine> SpecPaxos<S> {
     /// Keeps a request until the replica may execute.
     pub(super) fn defer(&mut self, request: StoredRequest) {
         self.counters.deferred += 1;
-        self.counters.deferred_dropped += self.deferred.push(&self.config.limits, request);
+        self.counters.deferred_dropped += self.deferred.push(self.config.limits.deferred, request);
     }
 
     /// Executes what was deferred, in the root's order.

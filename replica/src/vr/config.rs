@@ -1,6 +1,7 @@
 //! What a replica of Viewstamped Replication is told at its start. Every time is in microseconds.
 
 use super::Mutant;
+use crate::deferred::DeferredLimits;
 use crate::history::Bounds;
 use crate::quorum::Quorum;
 use wire::{DEFAULT_PAYLOAD_LIMIT, ReplicaId, STAMP_LEN};
@@ -61,6 +62,8 @@ pub struct Limits {
     pub uncommitted_entries: usize,
     /// The same in bytes of operations and results.
     pub uncommitted_bytes: usize,
+    /// Requests that may wait for a view change.
+    pub deferred: DeferredLimits,
     /// Requests that a follower keeps behind some that it lacks.
     pub ahead_requests: usize,
     /// The same in bytes of operations.
@@ -73,6 +76,7 @@ impl Default for Limits {
             history: Bounds::default(),
             uncommitted_entries: 65_536,
             uncommitted_bytes: 64 << 20,
+            deferred: DeferredLimits::default(),
             ahead_requests: 4_096,
             ahead_bytes: 1 << 20,
         }

@@ -13,6 +13,7 @@ impl<S: StateMachine> Vr<S> {
     pub fn held(&self) -> Vec<Held> {
         let limits = &self.config.limits;
         let clients = self.history.clients();
+        let (deferred, deferred_bytes) = self.deferred.held();
         let (ahead, ahead_bytes) = self.following.ahead.held();
         let mut held = vec![
             Held::new(
@@ -21,6 +22,12 @@ impl<S: StateMachine> Vr<S> {
                 self.history.retained_bytes(),
             ),
             Held::new("clients", clients.len(), clients.clients_max()),
+            Held::new("deferred requests", deferred, limits.deferred.requests),
+            Held::new(
+                "bytes of deferred requests",
+                deferred_bytes,
+                limits.deferred.bytes,
+            ),
             Held::new("requests ahead of the log", ahead, limits.ahead_requests),
             Held::new(
                 "bytes of requests ahead of the log",

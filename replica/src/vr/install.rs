@@ -99,6 +99,7 @@ impl<S: StateMachine> Vr<S> {
         } else {
             self.acknowledge(self.history.log().last(), out);
         }
+        self.replay_deferred(now, out);
     }
 
     /// The log of this replica's view is installed.

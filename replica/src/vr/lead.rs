@@ -8,7 +8,7 @@
 use super::timers::Timer;
 use super::{Mutant, Vr, replica_at};
 use crate::client_table::Freshness;
-use crate::history::{Origin, RequestRef};
+use crate::history::{Origin, RequestRef, StoredRequest};
 use crate::protocol::Mode;
 use crate::quorum::MAX_REPLICAS;
 use crate::{Effects, StateMachine};
@@ -58,11 +58,20 @@ impl<S: StateMachine> Vr<S> {
     pub(super) fn on_request(&mut self, now: Tick, request: &Request<'_>, out: &mut Effects) {
         if self.mode != Mode::Normal {
             self.counters.deferred += 1;
-            self.counters.deferred_dropped += 1;
+            let request = StoredRequest::new(origin_at(AgreedTime::default()), request);
+            let limits = self.config.limits.deferred;
+            self.counters.deferred_dropped += self.deferred.push(limits, request);
         } else if self.is_leader() {
             self.order(now, request, out);
         } else {
             out.send(self.leader_of(self.view), &Message::Request(*request));
+        }
+    }
+
+    /// Orders what came while the replica had stopped, or passes it on.
+    pub(super) fn replay_deferred(&mut self, now: Tick, out: &mut Effects) {
+        for request in self.deferred.take() {
+            self.on_request(now, &request.as_request(), out);
         }
     }
 

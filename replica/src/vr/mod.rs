@@ -35,6 +35,7 @@ pub use config::{Config, Limits, Timings};
 pub use mutant::Mutant;
 pub use timers::Timer;
 
+use crate::deferred::Deferred;
 use crate::history::{History, OwnedEntries};
 use crate::peers::Peers;
 use crate::protocol::{Counters, Mode, Protocol, Status};
@@ -66,6 +67,7 @@ pub struct Vr<S: StateMachine> {
     leading: Leading,
     following: Following,
     change: Change,
+    deferred: Deferred,
     recovery: Recovery,
     /// A view's log that waits for a part of the log below it.
     pending: Option<PendingStart>,
@@ -104,6 +106,7 @@ impl<S: StateMachine> Vr<S> {
             leading: Leading::default(),
             following: Following::default(),
             change: Change::default(),
+            deferred: Deferred::default(),
             recovery: Recovery::default(),
             pending: None,
             peers: Peers::new(now),
@@ -295,6 +298,7 @@ impl<S: StateMachine> Protocol for Vr<S> {
 
     fn check(&self) {
         self.history.check();
+        self.deferred.check(self.config.limits.deferred);
         assert!(
             self.last_normal_view <= self.view,
             "installed a view that was not promised"

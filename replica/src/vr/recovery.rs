@@ -140,6 +140,7 @@ impl<S: StateMachine> Vr<S> {
             self.recovery = Recovery::default();
             self.become_normal(now, out);
             self.acknowledge(last, out);
+            self.replay_deferred(now, out);
         } else {
             self.fetch_log(self.leader_of(self.view), last, target, out);
         }

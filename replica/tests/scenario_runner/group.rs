@@ -328,7 +328,7 @@ fn config_of(settings: Settings, mutant: Option<Mutant>, mut config: Config) -> 
         limits.speculative_entries = entries;
     }
     if let Some(requests) = settings.deferred {
-        limits.deferred_requests = requests;
+        limits.deferred.requests = requests;
     }
     config
 }

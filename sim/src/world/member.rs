@@ -193,7 +193,7 @@ fn spec_paxos_config(settings: &Settings, birth: &Birth) -> Config {
     if settings.pauses {
         config.limits.history.retained_bytes = RETAINED_BYTES;
         config.limits.speculative_entries = SPECULATIVE_ENTRIES;
-        config.limits.deferred_requests = DEFERRED_REQUESTS;
+        config.limits.deferred.requests = DEFERRED_REQUESTS;
     }
     config
 }
@@ -220,6 +220,7 @@ fn vr_config(settings: &Settings, birth: &Birth) -> vr::Config {
         config.limits.history.retained_bytes = RETAINED_BYTES;
         config.limits.uncommitted_entries = SPECULATIVE_ENTRIES;
         config.limits.ahead_requests = AHEAD_REQUESTS;
+        config.limits.deferred.requests = DEFERRED_REQUESTS;
     }
     config
 }

@@ -8,7 +8,7 @@ use bench::machine::source_commit;
 use bench::run_directory::RunDirectory;
 use bench::summary::{Clock, Labels, Summary};
 use bench::table::{Column, Table, three_digits};
-use bmv2_testbed::load::WAIT;
+use bmv2_testbed::load::{LoadSettings, WAIT};
 use bmv2_testbed::{Deployment, Fabric};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -81,18 +81,28 @@ impl BenchResult {
 /// Writes everything into the run's folder.
 pub(super) fn write(
     run: &RunDirectory,
-    arguments: &BenchArguments,
+    (seed, load): (u64, &LoadSettings),
     measured: &Measured,
     result: &BenchResult,
 ) -> Result<(), Failure> {
-    run.write_facts(arguments.seed, source_commit(Path::new(".")))?;
+    run.write_facts(seed, source_commit(Path::new(".")))?;
     run.write_config(&result.deployment)?;
-    run.write_json("load.json", &format!("{:?}", arguments.load))?;
+    run.write_json("load.json", &load_object(load))?;
     run.write_summary(&result.summary)?;
     run.write_latencies(&measured.loaded.recorder)?;
     run.write_json("bench.json", &result.object())?;
     run.write_json("replicas.json", &measured.replicas)?;
     Ok(())
+}
+
+fn load_object(load: &LoadSettings) -> Value {
+    json!({
+        "workload": load.workload.config(),
+        "arrivals": load.arrivals,
+        "clients": load.clients,
+        "warm_up_s": load.warm_up.as_secs_f64(),
+        "duration_s": load.duration.as_secs_f64(),
+    })
 }
 
 /// Prints the table, what must be known to read it, and where everything is.

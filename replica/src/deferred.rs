@@ -1,13 +1,30 @@
 //! Requests that came while a replica may not execute, or may not order.
 
-use super::config::Limits;
 use crate::history::StoredRequest;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+/// How many requests may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeferredLimits {
+    /// Requests. The oldest are dropped first; their clients ask again.
+    pub requests: usize,
+    /// The same in bytes of operations.
+    pub bytes: usize,
+}
+
+impl Default for DeferredLimits {
+    fn default() -> Self {
+        Self {
+            requests: 4_096,
+            bytes: 8 << 20,
+        }
+    }
+}
+
 /// A bounded queue: the oldest are dropped first, their clients ask again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Deferred {
+pub(crate) struct Deferred {
     requests: VecDeque<StoredRequest>,
     bytes: usize,
     /// Requests that others ordered since the queue was last looked through.
@@ -16,11 +33,11 @@ pub(super) struct Deferred {
 
 impl Deferred {
     /// Keeps a request; returns how many were dropped for it.
-    pub(super) fn push(&mut self, limits: &Limits, request: StoredRequest) -> u64 {
+    pub(crate) fn push(&mut self, limits: DeferredLimits, request: StoredRequest) -> u64 {
         self.bytes += request.operation.len();
         self.requests.push_back(request);
         let mut dropped = 0;
-        while self.requests.len() > limits.deferred_requests || self.bytes > limits.deferred_bytes {
+        while self.requests.len() > limits.requests || self.bytes > limits.bytes {
             let Some(oldest) = self.requests.pop_front() else {
                 break;
             };
@@ -33,7 +50,7 @@ impl Deferred {
     /// So many requests were executed that somebody else had ordered; keeps only those that are
     /// still `new`. Looks through the queue when as many were executed as are in it, so that a
     /// request costs the same however many wait.
-    pub(super) fn executed(&mut self, count: usize, new: impl Fn(&StoredRequest) -> bool) {
+    pub(crate) fn executed(&mut self, count: usize, new: impl Fn(&StoredRequest) -> bool) {
         self.executed += count;
         if self.executed < self.requests.len() {
             return;
@@ -45,7 +62,7 @@ impl Deferred {
     }
 
     /// Everything, in the root's order.
-    pub(super) fn take(&mut self) -> Vec<StoredRequest> {
+    pub(crate) fn take(&mut self) -> Vec<StoredRequest> {
         (self.bytes, self.executed) = (0, 0);
         let mut requests: Vec<_> = core::mem::take(&mut self.requests).into();
         requests.sort_by_key(|request| request.origin);
@@ -53,13 +70,13 @@ impl Deferred {
     }
 
     /// How many requests, and the bytes of their operations.
-    pub(super) fn held(&self) -> (usize, usize) {
+    pub(crate) fn held(&self) -> (usize, usize) {
         (self.requests.len(), self.bytes)
     }
 
-    pub(super) fn check(&self, limits: &Limits) {
-        assert!(self.requests.len() <= limits.deferred_requests);
-        assert!(self.bytes <= limits.deferred_bytes);
+    pub(crate) fn check(&self, limits: DeferredLimits) {
+        assert!(self.requests.len() <= limits.requests);
+        assert!(self.bytes <= limits.bytes);
     }
 }
 
@@ -82,10 +99,10 @@ mod tests {
 
     #[test]
     fn what_others_ordered_is_let_go_after_as_many_as_wait() {
-        let limits = Limits::default();
+        let limits = DeferredLimits::default();
         let mut deferred = Deferred::default();
         for number in 1..=4 {
-            assert_eq!(deferred.push(&limits, request(number)), 0);
+            assert_eq!(deferred.push(limits, request(number)), 0);
         }
         let new = |request: &StoredRequest| request.number > RequestNumber(3);
         deferred.executed(3, new);

@@ -1,0 +1,96 @@
+//! `bench`: what it reports on each fabric, by each protocol, and what makes it fail.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+mod common;
+
+use common::{NAMESPACES, json, may_use_namespaces, run, skip};
+use serde_json::Value;
+
+/// A short run; returns its result.
+fn bench(flags: &[&str]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let common = ["bench", "--duration=1s", "--warm-up=200ms", "--json"];
+    let arguments: Vec<_> = common.into_iter().chain(flags.iter().copied()).collect();
+    let result = json(folder.path(), &arguments, 0);
+    assert_eq!(result["failed"], 0, "{result}");
+    assert_eq!(result["replicas_agree"], true, "{result}");
+    assert!(result["requests"].as_u64() > Some(0), "{result}");
+    assert!(result["p50_us"].as_f64() <= result["p99_us"].as_f64());
+    for file in ["run.json", "bench.json", "summary.json", "deployment.json"] {
+        let path = folder.path().join("runs/latest").join(file);
+        assert!(path.is_file(), "{file}");
+    }
+    result
+}
+
+#[test]
+fn every_protocol_is_measured_in_one_process() {
+    for protocol in ["spec-paxos", "rounds", "vr", "unreplicated"] {
+        let flag = format!("--protocol={protocol}");
+        let result = bench(&[&flag, "--workload=ycsb-a", "--keys=50"]);
+        assert_eq!(result["protocol"], protocol);
+        assert_eq!(result["processor"][0]["role"], "switch and replicas");
+    }
+}
+
+#[test]
+fn processes_show_what_each_role_spends_and_the_capacity_of_the_bottleneck() {
+    let result = bench(&[
+        "--fabric=tunnel",
+        "--protocol=vr",
+        "--batching=off",
+        "--clients=4",
+    ]);
+    let roles: Vec<_> = result["processor"].as_array().unwrap().iter().collect();
+    let cost = |name: &str| {
+        let role = roles.iter().find(|role| role["role"] == name).unwrap();
+        role["us_per_request"].as_f64().unwrap()
+    };
+    assert!(cost("r0") > cost("r1") && cost("s1") > 0.0, "{result}");
+    assert_eq!(result["bottleneck"], "r0", "the leader: {result}");
+    let capacity = result["capacity_ops"].as_f64().unwrap();
+    assert!((capacity * cost("r0") / 1e6 - 1.0).abs() < 1e-6, "{result}");
+}
+
+#[test]
+fn an_open_loop_asks_as_often_as_it_was_told() {
+    let result = bench(&["--rate=500", "--arrivals=constant", "--clients=8"]);
+    let throughput = result["throughput_ops"].as_f64().unwrap();
+    assert!((450.0..=510.0).contains(&throughput), "{result}");
+    assert_eq!(result["offered_ops"], 500);
+}
+
+#[test]
+fn namespaces_are_measured_too() {
+    if !may_use_namespaces() {
+        skip("bench in namespaces", NAMESPACES);
+        return;
+    }
+    let result = bench(&["--fabric=netns", "--protocol=rounds", "--clients=4"]);
+    assert!(result["capacity_ops"].as_f64() > Some(0.0), "{result}");
+}
+
+#[test]
+fn a_threshold_that_is_missed_is_exit_code_1_and_nonsense_is_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let short = ["bench", "--duration=300ms", "--warm-up=0ms", "--clients=1"];
+    let with = |flags: &[&'static str]| {
+        let arguments: Vec<_> = short.into_iter().chain(flags.iter().copied()).collect();
+        let output = run(folder.path(), &arguments);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().unwrap(), text)
+    };
+    let (code, text) = with(&["--p50-max=1ns"]);
+    assert!(code == 1 && text.contains("--p50-max allows"), "{text}");
+    let (code, text) = with(&["--throughput-min=1000000000"]);
+    assert!(code == 1 && text.contains("--throughput-min"), "{text}");
+    let (code, text) = with(&["--batching=off"]);
+    assert!(code == 2 && text.contains("--protocol=vr"), "{text}");
+    let (code, text) = with(&["--rate=5", "--think=1ms"]);
+    assert!(code == 2 && text.contains("--think"), "{text}");
+    let (code, text) = with(&["--workload=ycsb-e"]);
+    assert!(code == 2 && text.contains("valid are null"), "{text}");
+}
