@@ -77,14 +77,6 @@ impl Mutant {
         })
     }
 
-    /// Whether a hunt is of no use: a test of cores catches it, no run of the simulator has.
-    pub const fn is_caught_by_hand(self) -> bool {
-        match self {
-            Self::Rounds(mutant) => mutant.is_caught_by_hand(),
-            Self::SpecPaxos(_) | Self::Vr(_) | Self::Fabric(_) => false,
-        }
-    }
-
     /// Its name on the command line and in tables.
     pub const fn name(self) -> &'static str {
         match self {

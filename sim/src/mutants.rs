@@ -1,6 +1,7 @@
 //! The hunt that must catch each [mutant](crate::mutant): a checker that no mutant trips is not a
 //! checker.
 
+use crate::mutant::Mutant;
 use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::sweep::sweep;
@@ -21,6 +22,28 @@ const PROFILES: [Profile; 8] = [
     Profile::Crash,
     Profile::Harsh,
 ];
+
+/// So many seeds are run with the profiles that fit a mutant before the others have their turns.
+const FITTING: u64 = 500;
+
+/// Profiles that make likely what a mutant does not stand. Empty: any profile does, or nobody
+/// knows of one.
+const fn fitting(mutant: Mutant) -> &'static [Profile] {
+    use replica::rounds::Mutant as R;
+    match mutant {
+        Mutant::Rounds(R::LetInUnheard | R::CountForgetful) => &[Profile::Oblivion],
+        Mutant::Rounds(R::ChangeWithoutNew) => &[Profile::Newcomers],
+        Mutant::Rounds(R::ChangeAtOnce) => &[Profile::Members],
+        Mutant::Rounds(R::ReadInFlightPacket) => &[Profile::Detour],
+        Mutant::Rounds(
+            R::MergeStaleReports
+            | R::MergeOneVote
+            | R::IgnoreIncarnations
+            | R::ReadAfterEpochChange,
+        ) => &[Profile::Siege],
+        _ => &[],
+    }
+}
 
 /// A mutant that was caught.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +74,14 @@ pub fn hunt(
         Some(only) => ending.name() == only,
     };
     let may_change = settings.protocol.changes_members();
-    let profiles = PROFILES.into_iter();
-    let profiles = profiles.filter(|profile| may_change || !profile.changes_members());
+    let usual = PROFILES.into_iter();
+    let usual = usual.filter(|profile| may_change || !profile.changes_members());
+    let first = settings.mutant.map_or(&[][..], fitting).iter().copied();
+    let first = first
+        .cycle()
+        .take(usize::try_from(FITTING / TURN).expect("few"));
     let turns = 0..bound.div_ceil(TURN);
-    for (turn, profile) in turns.zip(profiles.cycle()) {
+    for (turn, profile) in turns.zip(first.chain(usual.cycle())) {
         // Replicas that fetch what they missed seldom differ, and then a siege catches nobody.
         let gap_awareness = match profile {
             Profile::Siege => Some(false),

@@ -30,6 +30,17 @@ pub enum Kind {
     /// The next leader that begins a view reaches only as many replicas as it needs to commit, and
     /// from its commit on nobody but clients.
     Ambush,
+    /// What the root stamps takes a longer way to some replicas than everything else.
+    Detour,
+    /// While clients ask, a lock is told to one member only, and who told it restarts: see
+    /// [`Snare::LostLock`](crate::schedule::Snare).
+    LostLock,
+    /// The root reboots, and who promises the second epoch from then on restarts: see
+    /// [`Snare::LostPromise`](crate::schedule::Snare).
+    LostPromise,
+    /// Members change, and few hear of the epoch of the new ones: see
+    /// [`Snare::Newcomers`](crate::schedule::Snare).
+    Newcomers,
     /// A replica's clock is off and runs fast or slow, all the time.
     Clock,
     /// A replica's process ends; it starts again with what it saved.
@@ -73,6 +84,20 @@ const ROOT_STORM: &[Kind] = &[
     Kind::ControllerRestart,
 ];
 
+/// Who does not hear whom.
+const PARTITIONS: &[Kind] = &[
+    Kind::Partition,
+    Kind::Split,
+    Kind::Split,
+    Kind::Deaf,
+    Kind::Churn,
+    Kind::Churn,
+    Kind::Ambush,
+    Kind::Siege,
+    Kind::Cut,
+    Kind::LightNoise,
+];
+
 /// Members that come and go, and what goes wrong meanwhile.
 const BESIDE_CHANGES: &[Kind] = &[
     Kind::ChangeMembers,
@@ -85,6 +110,45 @@ const BESIDE_CHANGES: &[Kind] = &[
     Kind::CrashWithDisk,
     Kind::CrashWithoutDisk,
     Kind::SlowDisk,
+    Kind::RootReboot,
+];
+
+/// Who begins an epoch of new members is heard by few, and what goes wrong beside.
+const BESIDE_NEWCOMERS: &[Kind] = &[
+    Kind::Newcomers,
+    Kind::Newcomers,
+    Kind::Newcomers,
+    Kind::ChangeMembers,
+    Kind::LightNoise,
+    Kind::Split,
+    Kind::CrashWithDisk,
+    Kind::CrashWithoutDisk,
+    Kind::SlowDisk,
+];
+
+/// Members forget what they have told or promised, and what goes wrong beside.
+const BESIDE_OBLIVION: &[Kind] = &[
+    Kind::LostLock,
+    Kind::LostLock,
+    Kind::LostPromise,
+    Kind::LostPromise,
+    Kind::LightNoise,
+    Kind::CrashWithDisk,
+    Kind::CrashWithoutDisk,
+    Kind::SlowDisk,
+];
+
+/// Stamped packets that come late, and what goes wrong beside.
+const BESIDE_DETOURS: &[Kind] = &[
+    Kind::Detour,
+    Kind::Detour,
+    Kind::Detour,
+    Kind::Detour,
+    Kind::LightNoise,
+    Kind::SlowLink,
+    Kind::Split,
+    Kind::Deaf,
+    Kind::CrashWithDisk,
     Kind::RootReboot,
 ];
 
@@ -146,6 +210,13 @@ pub enum Profile {
     /// Members that leave, come in and come back, and much else meanwhile. Only for protocols whose
     /// members can change.
     Members,
+    /// Members change while few hear of it: an epoch of the new ones begins, and the old ones
+    /// settle among themselves. Only for protocols whose members can change.
+    Newcomers,
+    /// Members restart in the middle of what they have told or promised others.
+    Oblivion,
+    /// What the root stamps reaches some replicas later than what clients send them.
+    Detour,
     /// Full and slow disks.
     Disk,
     /// Heavy reordering all the time, and replicas that are cut off, deaf or end meanwhile: what
@@ -159,7 +230,7 @@ pub enum Profile {
 
 impl Profile {
     /// All profiles.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::None,
         Self::Loss,
         Self::Reorder,
@@ -175,6 +246,9 @@ impl Profile {
         Self::RootDies,
         Self::RootStorm,
         Self::Members,
+        Self::Newcomers,
+        Self::Oblivion,
+        Self::Detour,
         Self::Disk,
         Self::Storm,
         Self::Siege,
@@ -199,6 +273,9 @@ impl Profile {
             Self::RootDies => "root-dies",
             Self::RootStorm => "root-storm",
             Self::Members => "members",
+            Self::Newcomers => "newcomers",
+            Self::Oblivion => "oblivion",
+            Self::Detour => "detour",
             Self::Disk => "disk",
             Self::Storm => "storm",
             Self::Siege => "siege",
@@ -225,7 +302,7 @@ impl Profile {
 
     /// Whether members come and go.
     pub fn changes_members(self) -> bool {
-        self == Self::Members
+        matches!(self, Self::Members | Self::Newcomers)
     }
 
     /// Whether messages of the bulk channel are late and come twice while a fault lasts. Not where
@@ -256,18 +333,7 @@ impl Profile {
                 K::Churn,
             ],
             Self::Restart => &[K::CrashWithDisk, K::CrashWithoutDisk, K::LightNoise],
-            Self::Partition => &[
-                K::Partition,
-                K::Split,
-                K::Split,
-                K::Deaf,
-                K::Churn,
-                K::Churn,
-                K::Ambush,
-                K::Siege,
-                K::Cut,
-                K::LightNoise,
-            ],
+            Self::Partition => PARTITIONS,
             Self::Root => &[
                 K::RootReboot,
                 K::RootVanishes,
@@ -276,6 +342,9 @@ impl Profile {
             ],
             Self::LyingRoot => BESIDE_LIES,
             Self::Members => BESIDE_CHANGES,
+            Self::Newcomers => BESIDE_NEWCOMERS,
+            Self::Oblivion => BESIDE_OBLIVION,
+            Self::Detour => BESIDE_DETOURS,
             Self::Disk => &[K::FullDisk, K::SlowDisk, K::CrashWithDisk, K::HarshNoise],
             Self::Storm => &[
                 K::Churn,
@@ -328,6 +397,9 @@ impl Profile {
             | Self::Partition
             | Self::Root
             | Self::RootStorm
+            | Self::Newcomers
+            | Self::Oblivion
+            | Self::Detour
             | Self::Disk
             | Self::Storm => (2, 8),
             Self::Siege | Self::LyingRoot | Self::Members => (4, 10),

@@ -6,6 +6,10 @@ use crate::world::{Blueprint, Outcome, World};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether a run is still wanted is asked once in so many steps.
+const WANTED_EVERY: u32 = 1_024;
 
 thread_local! {
     /// The text of the panic that the run on this thread ended with; `None` outside of runs.
@@ -50,6 +54,25 @@ pub fn run(settings: &Settings, seed: u64, blueprint: &Blueprint) -> Outcome {
         false
     });
     world.outcome()
+}
+
+/// The same; `None` as soon as somebody raises `enough`, for a group that never heals is watched
+/// for long.
+pub fn run_unless(
+    enough: &AtomicBool,
+    settings: &Settings,
+    seed: u64,
+    blueprint: &Blueprint,
+) -> Option<Outcome> {
+    let mut world = World::new(settings, seed, blueprint, false);
+    let mut goes_on = true;
+    while goes_on {
+        if enough.load(Ordering::Relaxed) {
+            return None;
+        }
+        goes_on = guarded(&mut world, |world| (0..WANTED_EVERY).all(|_| world.step()));
+    }
+    Some(world.outcome())
 }
 
 fn guarded<'b>(world: &mut World<'b>, work: impl FnOnce(&mut World<'b>) -> bool) -> bool {

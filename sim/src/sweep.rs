@@ -1,7 +1,7 @@
 //! Many seeds on all cores. Threads share nothing but the loaded program and the number of the
 //! next seed; results come in the order of their seeds, whoever was faster.
 
-use crate::run::run;
+use crate::run::run_unless;
 use crate::settings::Settings;
 use crate::world::{Blueprint, Ending, Outcome};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::thread;
 const AHEAD: usize = 64;
 
 /// Runs `count` seeds from `first` on, on `threads` threads, and hands each outcome to `each` in
-/// the order of the seeds, until it breaks off.
+/// the order of the seeds, until it breaks off; runs that are under way then are given up.
 pub fn sweep(
     settings: &Settings,
     (first, count): (u64, u64),
@@ -35,7 +35,10 @@ pub fn sweep(
                     if index >= count {
                         break;
                     }
-                    let outcome = run(settings, first.wrapping_add(index), blueprint);
+                    let seed = first.wrapping_add(index);
+                    let Some(outcome) = run_unless(enough, settings, seed, blueprint) else {
+                        break;
+                    };
                     if sender.send((index, outcome)).is_err() {
                         break;
                     }

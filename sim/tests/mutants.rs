@@ -4,6 +4,7 @@
 use sim::invariants;
 use sim::mutant::Mutant;
 use sim::mutants::{BOUND, hunt};
+use sim::profile::Profile;
 use sim::settings::{ProtocolName, Settings};
 use sim::world::Blueprint;
 
@@ -80,5 +81,31 @@ fn every_break_of_a_baseline_is_caught() {
         let caught = hunt(&settings, BOUND, threads, &blueprint);
         let caught = caught.unwrap_or_else(|| panic!("{mutant} survives"));
         println!("{mutant}: {} after {} seeds", caught.by, caught.seeds);
+    }
+}
+
+/// What takes one schedule among very many is caught early by the profile that makes it likely.
+#[test]
+fn rare_breaks_of_rounds_are_caught_by_the_profiles_that_fit_them() {
+    const WITHIN: u64 = 150;
+    let blueprint = Blueprint::new();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    for (name, profile) in [
+        ("let-in-unheard", Profile::Oblivion),
+        ("count-forgetful", Profile::Oblivion),
+        ("change-without-new", Profile::Newcomers),
+        ("read-in-flight-packet", Profile::Detour),
+    ] {
+        let protocol = ProtocolName::Rounds;
+        let settings = Settings {
+            protocol,
+            mutant: Some(Mutant::of_name(protocol, name).expect("a mutant")),
+            ..Settings::default()
+        };
+        let caught = hunt(&settings, WITHIN, threads, &blueprint);
+        let caught = caught.unwrap_or_else(|| panic!("{name} survives"));
+        println!("{name}: {} after {} seeds", caught.by, caught.seeds);
+        assert_eq!(caught.settings.profile, profile, "{name}");
+        assert_ne!(caught.by, "liveness", "{name}");
     }
 }

@@ -48,7 +48,13 @@ impl Members {
 
     /// Its members, in ascending order.
     pub fn iter(self) -> impl Iterator<Item = ReplicaId> {
-        (0..32).map(ReplicaId).filter(move |id| self.contains(*id))
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let index = u8::try_from(left.trailing_zeros()).ok()?;
+            // None is left: the lowest bit of nothing cannot be taken away.
+            left &= left.checked_sub(1)?;
+            Some(ReplicaId(index))
+        })
     }
 
     fn bit(member: ReplicaId) -> u32 {

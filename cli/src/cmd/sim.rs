@@ -317,10 +317,7 @@ fn mutants(settings: &Settings, bound: Option<u64>, output: Output) -> Result<()
     let bound = bound.unwrap_or(BOUND);
     output.say("seed 1");
     let blueprint = Blueprint::new();
-    let (by_hand, all): (Vec<_>, Vec<_>) = Mutant::all(settings.protocol)
-        .into_iter()
-        .partition(|mutant| mutant.is_caught_by_hand());
-    let by_hand: Vec<_> = by_hand.iter().map(|mutant| mutant.name()).collect();
+    let all = Mutant::all(settings.protocol);
     let count = all.len();
     let bar = output.bar(count as u64, "mutants");
     let head = ["mutant", "caught by", "seeds", "bound"];
@@ -361,19 +358,11 @@ fn mutants(settings: &Settings, bound: Option<u64>, output: Output) -> Result<()
         "event": "summary",
         "mutants": count,
         "survivors": survivors,
-        "not_hunted": by_hand,
     }));
     output.line(&format!(
         "{} of {count} mutants caught",
         count - survivors.len()
     ));
-    if !by_hand.is_empty() {
-        output.line(&format!(
-            "not hunted, for stories told to cores catch them and no run has: {} \
-             (cargo test -p replica --test rounds)",
-            by_hand.join(", ")
-        ));
-    }
     if survivors.is_empty() {
         Ok(())
     } else {

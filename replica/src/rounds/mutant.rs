@@ -78,18 +78,6 @@ impl Mutant {
         Self::ReadAfterEpochChange,
     ];
 
-    /// Whether it takes a schedule that no run of the simulator has had within its bound: only a story
-    /// told to real cores by hand catches it (`replica/tests/rounds`).
-    pub const fn is_caught_by_hand(self) -> bool {
-        matches!(
-            self,
-            Self::LetInUnheard
-                | Self::CountForgetful
-                | Self::ChangeWithoutNew
-                | Self::ReadInFlightPacket
-        )
-    }
-
     /// Its name on the command line and in tables.
     pub const fn name(self) -> &'static str {
         match self {

@@ -105,13 +105,20 @@ impl Votes {
         count: usize,
         of: impl Fn(&Said) -> Position,
     ) -> Position {
+        // This is asked for with every packet: only the `count` longest are kept in order.
         let mut reached = [Position::ZERO; MAX_REPLICAS];
-        for (slot, member) in reached.iter_mut().zip(voters.iter()) {
-            let said = &self.said[usize::from(member.0)];
-            *slot = if member == me { own } else { of(said) };
+        for member in voters.iter() {
+            let mut next = if member == me {
+                own
+            } else {
+                of(&self.said[usize::from(member.0)])
+            };
+            for place in &mut reached[..count] {
+                if next > *place {
+                    core::mem::swap(place, &mut next);
+                }
+            }
         }
-        let reached = &mut reached[..voters.len()];
-        reached.sort_unstable_by(|a, b| b.cmp(a));
         reached[count - 1]
     }
 

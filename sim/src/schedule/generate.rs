@@ -1,6 +1,6 @@
 //! A schedule from a seed and a profile.
 
-use super::{Between, Fault, HostSet, Item, Lie, Noise, Turnover, Way, beats};
+use super::{Between, Fault, HostSet, Item, Lie, Noise, Snare, Turnover, Way, beats};
 use crate::draw::{ALWAYS_PPM, Draw, Purpose};
 use crate::profile::Kind;
 use crate::settings::{MS, Settings};
@@ -14,6 +14,10 @@ const NEAR_NS: u64 = 100 * US;
 
 /// How long a siege lasts: several view changes.
 const SIEGE_NS: u64 = 40 * MS;
+
+/// How long a snare lies: epochs that do not begin are given up meanwhile, one after the other,
+/// each later than the one before.
+const SNARE_NS: u64 = 120 * MS;
 
 /// A siege is laid to one of the first clients, which every run has.
 const FIRST_CLIENTS: u64 = 5;
@@ -102,6 +106,25 @@ impl Maker {
         self.push(lasts, ambush);
     }
 
+    /// An ambush for what members say of epochs, from a time on at which clients ask.
+    fn snare(&mut self, kind: Kind) {
+        let snare = match kind {
+            Kind::LostLock => Snare::LostLock,
+            Kind::LostPromise => Snare::LostPromise,
+            _ => Snare::Newcomers,
+        };
+        let beat = self.begin();
+        let lasts = (beat.saturating_sub(NEAR_NS), beat + SNARE_NS);
+        self.push(lasts, Fault::Snare { snare });
+        if snare == Snare::Newcomers {
+            let turnover = Turnover {
+                out: Some(self.changed()),
+                come: Some(self.changed()),
+            };
+            self.push((beat, beat + SNARE_NS), Fault::ChangeMembers { turnover });
+        }
+    }
+
     /// See [`Kind::EachWithDisk`]. A replica has as long to find its place again as it was down,
     /// and longer, before the next one ends.
     fn each(&mut self, keeps_disk: bool) {
@@ -129,6 +152,7 @@ impl Maker {
         let Some(fault) = self.fault(kind) else {
             match kind {
                 Kind::Siege => self.siege(),
+                Kind::LostLock | Kind::LostPromise | Kind::Newcomers => self.snare(kind),
                 Kind::EachWithDisk => self.each(true),
                 Kind::EachWithoutDisk => self.each(false),
                 _ => self.churn(),
@@ -171,24 +195,20 @@ impl Maker {
     /// The one fault of a kind; `None` for a kind that is several.
     fn fault(&mut self, kind: Kind) -> Option<Fault> {
         Some(match kind {
-            Kind::Churn | Kind::Siege | Kind::EachWithDisk | Kind::EachWithoutDisk => {
-                return None;
-            }
+            Kind::Churn
+            | Kind::Siege
+            | Kind::LostLock
+            | Kind::LostPromise
+            | Kind::Newcomers
+            | Kind::EachWithDisk
+            | Kind::EachWithoutDisk => return None,
             Kind::LightNoise => self.noise(2_000, 2_000, 10_000, 50 * US),
             Kind::HarshNoise => self.noise(200_000, 100_000, 300_000, 500 * US),
             Kind::SteadyLoss => all_wires(Noise {
                 loss_ppm: self.draw.pick(&[100, 1_000, 10_000, 50_000]),
                 ..Noise::default()
             }),
-            Kind::SteadyReordering => Fault::Noise {
-                hosts: HostSet::ALL,
-                way: Way::Down,
-                noise: Noise {
-                    reorder_ppm: self.draw.pick(&[50_000, 100_000, 200_000]),
-                    reorder_ns: self.draw.between(20, 200) * US,
-                    ..Noise::default()
-                },
-            },
+            Kind::SteadyReordering => self.steady_reordering(),
             Kind::Cut => Fault::Noise {
                 hosts: self.one_host(),
                 way: self.draw.pick(&[Way::Up, Way::Down, Way::Both]),
@@ -201,6 +221,10 @@ impl Maker {
                 hosts: self.one_host(),
                 divisor: self.draw.pick(&[10, 100, 1_000]),
                 delay_ns: self.draw.between(0, 2_000) * US,
+            },
+            Kind::Detour => Fault::Detour {
+                hosts: self.some_replicas(),
+                delay_ns: self.draw.between(20, 800) * US,
             },
             Kind::Ambush => self.ambush(),
             Kind::Partition => self.partition(Between::Everybody),
@@ -239,6 +263,18 @@ impl Maker {
             Kind::ChangeMembers => self.change_members(),
             Kind::ControllerRestart => Fault::ControllerRestart,
         })
+    }
+
+    fn steady_reordering(&mut self) -> Fault {
+        Fault::Noise {
+            hosts: HostSet::ALL,
+            way: Way::Down,
+            noise: Noise {
+                reorder_ppm: self.draw.pick(&[50_000, 100_000, 200_000]),
+                reorder_ns: self.draw.between(20, 200) * US,
+                ..Noise::default()
+            },
+        }
     }
 
     fn noise(&mut self, loss: u64, duplicate: u64, reorder: u64, longest_ns: u64) -> Fault {
@@ -301,9 +337,12 @@ impl Maker {
         }
     }
 
+    fn changed(&mut self) -> usize {
+        usize::try_from(self.draw.below(MAX_CHANGED)).expect("small")
+    }
+
     fn change_members(&mut self) -> Fault {
-        let out = usize::try_from(self.draw.below(MAX_CHANGED)).expect("small");
-        let come = usize::try_from(self.draw.below(MAX_CHANGED)).expect("small");
+        let (out, come) = (self.changed(), self.changed());
         let turnover = match self.draw.below(4) {
             0 => Turnover {
                 out: Some(out),

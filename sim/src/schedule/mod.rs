@@ -7,10 +7,12 @@
 mod beats;
 mod generate;
 mod lie;
+mod snare;
 
 pub use beats::beats;
 pub use generate::generate;
 pub use lie::Lie;
+pub use snare::Snare;
 
 use std::fmt;
 use wire::Tick;
@@ -189,6 +191,18 @@ pub enum Fault {
         /// It lies in wait for a commit only, whoever announces one.
         at_commit: bool,
     },
+    /// What the root stamps comes so much later to some hosts; everything else does not.
+    Detour {
+        /// To whom.
+        hosts: HostSet,
+        /// How much later.
+        delay_ns: u64,
+    },
+    /// An ambush that waits for what members say of epochs.
+    Snare {
+        /// Which.
+        snare: Snare,
+    },
     /// A replica's clock differs from the true time. Lasts for the whole run.
     Clock {
         /// Which replica.
@@ -258,6 +272,19 @@ fn partition_words(between: Between, one_way: bool, resets: bool) -> (&'static s
     (ways, if resets { ", connections end" } else { "" })
 }
 
+fn write_noise(f: &mut fmt::Formatter<'_>, hosts: HostSet, way: Way, noise: &Noise) -> fmt::Result {
+    let percent = |ppm: u32| f64::from(ppm) / 10_000.0;
+    write!(
+        f,
+        "noise {hosts} {}: loss {}% duplicate {}% reorder {}% by up to {} µs",
+        way.word(),
+        percent(noise.loss_ppm),
+        percent(noise.duplicate_ppm),
+        percent(noise.reorder_ppm),
+        noise.reorder_ns / 1_000
+    )
+}
+
 fn write_ambush(f: &mut fmt::Formatter<'_>, skip: usize, at_commit: bool) -> fmt::Result {
     if at_commit {
         return f.write_str("ambush: who announces a commit reaches no replica from then on");
@@ -271,18 +298,9 @@ fn write_ambush(f: &mut fmt::Formatter<'_>, skip: usize, at_commit: bool) -> fmt
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = |ppm: u32| f64::from(ppm) / 10_000.0;
         let us = |ns: u64| ns / 1_000;
         match *self {
-            Self::Noise { hosts, way, noise } => write!(
-                f,
-                "noise {hosts} {}: loss {}% duplicate {}% reorder {}% by up to {} µs",
-                way.word(),
-                percent(noise.loss_ppm),
-                percent(noise.duplicate_ppm),
-                percent(noise.reorder_ppm),
-                us(noise.reorder_ns)
-            ),
+            Self::Noise { hosts, way, noise } => write_noise(f, hosts, way, &noise),
             Self::SlowLink {
                 hosts,
                 divisor,
@@ -308,6 +326,14 @@ impl fmt::Display for Fault {
                 )
             }
             Self::Ambush { skip, at_commit } => write_ambush(f, skip, at_commit),
+            Self::Detour { hosts, delay_ns } => {
+                write!(
+                    f,
+                    "detour: stamped packets reach {hosts} {} µs later",
+                    us(delay_ns)
+                )
+            }
+            Self::Snare { snare } => write!(f, "snare: {snare}"),
             Self::Clock {
                 replica,
                 offset_ns,

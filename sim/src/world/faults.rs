@@ -10,7 +10,7 @@ use super::root::LEAF;
 use super::{Wall, World, replica_id};
 use crate::event_log::Who;
 use crate::invariants::Sight;
-use crate::schedule::{Between, Fault, HostSet};
+use crate::schedule::{Between, Fault, HostSet, Snare};
 use replica::spec_paxos::Boot;
 use wire::message::rounds::RoundsMessage;
 use wire::{Message, Tick};
@@ -106,7 +106,12 @@ impl World<'_> {
             }
             Fault::RootDies => self.root_dies(item),
             Fault::ControllerRestart => self.control.end(item, &mut self.switches),
-            Fault::Ambush { .. }
+            Fault::Detour { hosts, delay_ns } => self.wires.add_detour(item, hosts, delay_ns),
+            Fault::Snare {
+                snare: Snare::LostPromise,
+            } if self.snare.is_none() => drop(self.reboot_root()),
+            Fault::Snare { .. }
+            | Fault::Ambush { .. }
             | Fault::Clock { .. }
             | Fault::Crash { .. }
             | Fault::Stop { .. }
@@ -203,9 +208,12 @@ impl World<'_> {
         self.in_force.remove(position);
         self.note_fault(item, "ends:");
         match self.schedule[item].fault {
-            Fault::Noise { .. } | Fault::SlowLink { .. } => self.wires.remove(item),
-            Fault::Ambush { .. } | Fault::Partition { .. } => {
+            Fault::Noise { .. } | Fault::SlowLink { .. } | Fault::Detour { .. } => {
+                self.wires.remove(item);
+            }
+            Fault::Ambush { .. } | Fault::Snare { .. } | Fault::Partition { .. } => {
                 self.trap = self.trap.filter(|trap| trap.item != item);
+                self.snare = self.snare.filter(|sprung| sprung.item != item);
                 self.walls.retain(|wall| wall.item != item);
                 self.release_bulk();
             }
@@ -280,10 +288,10 @@ impl World<'_> {
             .note(self.now, Who::Replica(replica), "crash", detail);
     }
 
-    /// A replica starts again at once, without its disk.
-    pub(super) fn forget_everything(&mut self, replica: usize, item: usize) {
+    /// A replica's process ends and starts again at once.
+    pub(super) fn restart_at_once(&mut self, replica: usize, item: usize, keeps_disk: bool) {
         if self.may_fail(replica) {
-            self.crash(replica, Some((item, false)));
+            self.crash(replica, Some((item, keeps_disk)));
             self.start_again(replica, item);
         }
     }

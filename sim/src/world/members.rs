@@ -13,7 +13,7 @@ use wire::message::{Message, Request, Wants};
 use wire::{ClientId, Members, RequestNumber};
 
 impl World<'_> {
-    fn rounds_statuses(&self) -> impl Iterator<Item = RoundsStatus> {
+    pub(super) fn rounds_statuses(&self) -> impl Iterator<Item = RoundsStatus> {
         let up = self.nodes.iter().filter_map(|node| node.member.as_deref());
         up.filter_map(|member| member.core().status().rounds)
     }

@@ -15,7 +15,8 @@
 //! | `members` | who the members are, and an operator who wants others |
 //! | `replicas` | handing inputs to cores and carrying out their effects |
 //! | `faults` | faults begin and end |
-//! | `traps` | ambushes under synchronous rounds |
+//! | `traps` | ambushes under synchronous rounds: for who proposes |
+//! | `snares` | the same for what members say when an epoch ends and another begins |
 
 mod bulk;
 mod clock;
@@ -28,6 +29,7 @@ mod node;
 mod queue;
 mod replicas;
 mod root;
+mod snares;
 mod traffic;
 mod traps;
 mod wires;
@@ -49,6 +51,7 @@ use node::Node;
 use queue::{Event, Queue};
 use replica::{Counters, Effects, Mode};
 use root::{Layout, Root};
+use snares::Sprung;
 use traps::Trap;
 use wire::{ReplicaId, Tick};
 use wires::Wires;
@@ -125,6 +128,8 @@ pub struct World<'b> {
     walls: Vec<Wall>,
     /// What an ambush does that has sprung.
     trap: Option<Trap>,
+    /// How far a snare has got that has sprung.
+    snare: Option<Sprung>,
     switches: Vec<Root>,
     control: Control,
     bulk: Bulk,
@@ -171,6 +176,7 @@ impl<'b> World<'b> {
             layout,
             walls: Vec::new(),
             trap: None,
+            snare: None,
             switches: (0..switches).map(|_| Root::new(mutant)).collect(),
             schedule,
             in_force: Vec::new(),
@@ -302,6 +308,7 @@ impl<'b> World<'b> {
             Event::Begin { item } => self.begin_fault(item),
             Event::End { item } => self.end_fault(item),
             Event::Trap { item, step } => self.trap_goes_on(item, step),
+            Event::Snare { item, step } => self.snare_goes_on(item, step),
             Event::Heal => self.heal(),
         }
     }

@@ -47,15 +47,19 @@ pub(super) enum Event {
     End { item: usize },
     /// An ambush that has sprung goes on.
     Trap { item: usize, step: u32 },
+    /// A snare that has sprung goes on.
+    Snare { item: usize, step: u32 },
     /// All faults are over.
     Heal,
 }
 
+/// Small, for a heap moves what it holds again and again.
 #[derive(Debug)]
 struct Entry {
     at: Tick,
     number: u64,
-    event: Event,
+    /// Where the event is kept.
+    place: usize,
 }
 
 impl PartialEq for Entry {
@@ -84,20 +88,33 @@ impl Ord for Entry {
 pub(super) struct Queue {
     heap: BinaryHeap<Entry>,
     pushed: u64,
+    events: Vec<Option<Event>>,
+    /// Where no event is kept.
+    free: Vec<usize>,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, at: Tick, event: Event) {
         self.pushed += 1;
+        let place = if let Some(place) = self.free.pop() {
+            self.events[place] = Some(event);
+            place
+        } else {
+            self.events.push(Some(event));
+            self.events.len() - 1
+        };
         self.heap.push(Entry {
             at,
             number: self.pushed,
-            event,
+            place,
         });
     }
 
     pub(super) fn pop(&mut self) -> Option<(Tick, Event)> {
-        self.heap.pop().map(|entry| (entry.at, entry.event))
+        let Entry { at, place, .. } = self.heap.pop()?;
+        self.free.push(place);
+        let event = self.events[place].take().expect("each is taken once");
+        Some((at, event))
     }
 }
 

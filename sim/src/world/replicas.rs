@@ -144,6 +144,7 @@ impl World<'_> {
                 Effect::Send { to, message } => {
                     let message = effects.bytes(message);
                     self.spring(replica, message);
+                    self.spring_snare(replica, message);
                     let to = self.layout.hosts[usize::from(to.0)].address;
                     self.sends(replica, message);
                     let payload = datagram(replica, Kind::Protocol, message);
@@ -152,6 +153,7 @@ impl World<'_> {
                 Effect::Multicast { message } => {
                     let message = effects.bytes(message);
                     self.spring(replica, message);
+                    self.spring_snare(replica, message);
                     let to = group_address(GROUP).expect("a small number");
                     self.sends(replica, message);
                     let payload = datagram(replica, Kind::RoundPacket, message);
@@ -166,6 +168,7 @@ impl World<'_> {
                 Effect::SendBulk { to, message } => {
                     let message = effects.bytes(message);
                     self.spring(replica, message);
+                    self.spring_snare(replica, message);
                     self.sends(replica, message);
                     self.send_bulk(at, replica, usize::from(to.0), message.to_vec());
                 }

@@ -196,7 +196,7 @@ impl World<'_> {
             };
             self.trap_later(&trap, FORGETS_NS);
             self.trap = Some(trap);
-            return self.forget_everything(witness, item);
+            return self.restart_at_once(witness, item, false);
         }
         self.trap = Some(Trap {
             rebooted: true,

@@ -4,8 +4,9 @@
 use super::queue::{Event, Queue};
 use crate::draw::{Draw, Purpose};
 use crate::schedule::{HostSet, Noise, Way};
+use link::endpoint::frame::FRAME_HEADER;
 use std::collections::BTreeMap;
-use wire::Tick;
+use wire::{StampHeader, Tick};
 
 /// Ten gigabits a second: picoseconds for a byte.
 const PS_PER_BYTE: u64 = 800;
@@ -56,6 +57,13 @@ struct Harm<T> {
 struct Slowness {
     divisor: u64,
     delay_ns: u64,
+    /// Whether only frames are slow that the root has stamped.
+    stamped: bool,
+}
+
+fn is_stamped(frame: &[u8]) -> bool {
+    let payload = frame.get(FRAME_HEADER..).unwrap_or_default();
+    StampHeader::parse(payload).is_ok_and(|(stamp, _)| stamp.is_stamped())
 }
 
 /// All wires.
@@ -112,7 +120,25 @@ impl Wires {
             item,
             hosts,
             way: Way::Both,
-            what: Slowness { divisor, delay_ns },
+            what: Slowness {
+                divisor,
+                delay_ns,
+                stamped: false,
+            },
+        });
+    }
+
+    /// What the root has stamped takes a longer way to these hosts.
+    pub(super) fn add_detour(&mut self, item: usize, hosts: HostSet, delay_ns: u64) {
+        self.slow.push(Harm {
+            item,
+            hosts,
+            way: Way::Down,
+            what: Slowness {
+                divisor: 1,
+                delay_ns,
+                stamped: true,
+            },
         });
     }
 
@@ -226,6 +252,7 @@ impl Wires {
             .slow
             .iter()
             .filter(|harm| affects(harm.hosts, harm.way))
+            .filter(|harm| !harm.what.stamped || is_stamped(&frame))
         {
             ps *= harm.what.divisor;
             delay += harm.what.delay_ns;
@@ -319,6 +346,36 @@ mod tests {
         let arrived = arrivals(&mut queue, &mut wires);
         assert_eq!(arrived[0].0, 80_000 + 52_000);
         assert_eq!(arrived.len(), 525);
+    }
+
+    #[test]
+    fn a_detour_is_for_what_the_root_has_stamped() {
+        let (mut wires, mut queue) = (Wires::new(1, 2, 3, 0), Queue::default());
+        let first = HostSet {
+            replicas: 1,
+            clients: 0,
+        };
+        wires.add_detour(4, first, 300_000);
+        let sender = wire::Sender::Member(wire::ReplicaId(1));
+        let mut stamp = StampHeader::unstamped(wire::Kind::RoundPacket, sender, wire::GroupId(1));
+        let mut frame = |epoch: u32, mark: u8| {
+            stamp.epoch = wire::EpochNumber(epoch);
+            let mut frame = [[0; FRAME_HEADER].as_slice(), &stamp.to_bytes()].concat();
+            frame[0] = mark;
+            frame.resize(1_000, 0);
+            frame
+        };
+        for (host, epoch, mark) in [(0, 3, 1), (0, 0, 2), (1, 3, 3)] {
+            let frame = frame(epoch, mark);
+            let sent = wires.send_down(Tick(0), host, 0, frame, &mut queue);
+            assert_eq!(sent, Ok(()));
+        }
+        let expected = [(2_800, 3), (3_600, 2), (302_800, 1)];
+        assert_eq!(arrivals(&mut queue, &mut wires), expected);
+        wires.remove(4);
+        let sent = wires.send_down(Tick(400_000), 0, 0, frame(3, 4), &mut queue);
+        assert_eq!(sent, Ok(()));
+        assert_eq!(arrivals(&mut queue, &mut wires), [(402_800, 4)]);
     }
 
     #[test]
