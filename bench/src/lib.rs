@@ -4,6 +4,7 @@
 //! - [`arrivals`]: when it means to ask, in a closed or an open loop;
 //! - [`recorder`]: what came back and when;
 //! - [`summary`] and [`table`]: the same for people and for programs;
+//! - [`spread`]: repeated measurements, and ratios of them;
 //! - [`run_directory`] and [`machine`]: where results are kept, with what they depend on.
 //!
 //! Nothing here opens a socket, reads a clock or waits: callers give times in nanoseconds since
@@ -16,6 +17,7 @@ pub mod preset;
 mod random;
 pub mod recorder;
 pub mod run_directory;
+pub mod spread;
 pub mod summary;
 pub mod table;
 mod timeline;

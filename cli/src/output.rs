@@ -24,6 +24,15 @@ impl Output {
         }
     }
 
+    /// For work that is a part of other work: says nothing.
+    pub(crate) fn silent() -> Self {
+        Self {
+            json: false,
+            quiet: true,
+            bars: false,
+        }
+    }
+
     /// Data: a line of text, unless JSON was asked for.
     pub(crate) fn line(self, text: &str) {
         if !self.json {

@@ -1,6 +1,6 @@
 //! Arguments of the verbs that measure.
 
-use super::values::{FabricArgument, KeysLike, Protocol, Switch, VirtualTime};
+use super::values::{Contestant, FabricArgument, KeysLike, Protocol, Switch, VirtualTime};
 use bench::preset::Preset;
 use clap::{Args, ValueEnum};
 use link::faults::Probability;
@@ -20,10 +20,55 @@ pub(crate) enum ArrivalsLike {
 pub(crate) struct BenchArguments {
     #[command(flatten)]
     pub(crate) group: GroupFlags,
+    /// Clients that ask at the same time, each with one request on its way.
+    #[arg(long, env = "DOWNBEAT_CLIENTS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub(crate) clients: u32,
     #[command(flatten)]
     pub(crate) load: LoadFlags,
     #[command(flatten)]
     pub(crate) thresholds: Thresholds,
+    /// What decides everything random.
+    #[arg(long, env = "DOWNBEAT_SEED", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where results go.
+    #[arg(long, env = "DOWNBEAT_RUNS", default_value = "runs")]
+    pub(crate) runs: PathBuf,
+}
+
+/// Arguments of `compare`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CompareArguments {
+    /// The protocols, the first of which the others are compared with; vr:unbatched is vr with
+    /// --batching=off.
+    #[arg(env = "DOWNBEAT_CONTESTANTS", default_values = ["spec-paxos", "rounds", "vr", "vr:unbatched", "unreplicated"])]
+    pub(crate) contestants: Vec<Contestant>,
+    /// How frames get from host to switch.
+    #[arg(long, env = "DOWNBEAT_FABRIC", default_value = "tunnel")]
+    pub(crate) fabric: FabricArgument,
+    /// Replicas in the group, several after commas.
+    #[arg(
+        long,
+        env = "DOWNBEAT_REPLICAS",
+        value_delimiter = ',',
+        default_value = "3"
+    )]
+    pub(crate) replicas: Vec<usize>,
+    /// Clients that ask at the same time, several after commas.
+    #[arg(long, env = "DOWNBEAT_CLIENTS", value_delimiter = ',', default_value = "16", value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub(crate) clients: Vec<u32>,
+    /// Frames of replicas that are lost on purpose, several after commas.
+    #[arg(
+        long,
+        env = "DOWNBEAT_LOSS",
+        value_delimiter = ',',
+        default_value = "0%"
+    )]
+    pub(crate) loss: Vec<Probability>,
+    /// How often each is measured; all contestants take their turns each time.
+    #[arg(long, env = "DOWNBEAT_REPETITIONS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) repetitions: u32,
+    #[command(flatten)]
+    pub(crate) load: LoadFlags,
     /// What decides everything random.
     #[arg(long, env = "DOWNBEAT_SEED", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -70,9 +115,6 @@ pub(crate) struct LoadFlags {
     /// What is asked for: null, ycsb-a, ycsb-b, ycsb-c, ycsb-f, set or get.
     #[arg(long, env = "DOWNBEAT_WORKLOAD", default_value = "null")]
     pub(crate) workload: Preset,
-    /// Clients that ask at the same time, each with one request on its way.
-    #[arg(long, env = "DOWNBEAT_CLIENTS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_024))]
-    pub(crate) clients: u32,
     /// Requests per second of all clients together: an open loop. Without it each client asks
     /// again as soon as it was answered: a closed loop.
     #[arg(long, env = "DOWNBEAT_RATE", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]

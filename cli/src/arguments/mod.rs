@@ -12,11 +12,11 @@ mod values;
 pub(crate) use deployments::{
     DemoArguments, KvArguments, KvQuestion, MembersArguments, RunArguments, UpArguments,
 };
-pub(crate) use loads::{ArrivalsLike, BenchArguments, GroupFlags, LoadFlags, Thresholds};
+pub(crate) use loads::{ArrivalsLike, BenchArguments, CompareArguments, LoadFlags, Thresholds};
 pub(crate) use programs::{P4Action, P4Arguments};
 pub(crate) use roles::{ReplicaAction, ReplicaArguments, RoleArguments, SwitchArguments};
 pub(crate) use simulations::{ReplayArguments, SimArguments, SimFlags};
-pub(crate) use values::Switch;
+pub(crate) use values::{Contestant, Switch};
 
 use clap::{Parser, Subcommand};
 
@@ -76,6 +76,11 @@ pub(crate) enum Verb {
         before_help = "Examples:\n  downbeat bench --protocol=rounds --clients=64\n  downbeat bench --fabric=tunnel --rate=10000 --p99-max=5ms\n"
     )]
     Bench(BenchArguments),
+    /// Measure protocols against each other, by turns.
+    #[command(
+        before_help = "Examples:\n  downbeat compare spec-paxos vr:unbatched\n  downbeat compare rounds vr --replicas=3,5 --clients=1,16 --repetitions=5\n"
+    )]
+    Compare(CompareArguments),
     /// Run one software switch of a deployment.
     #[command(
         before_help = "Examples:\n  downbeat switch --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat switch\n"

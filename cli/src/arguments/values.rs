@@ -190,6 +190,47 @@ impl ValueEnum for Protocol {
     }
 }
 
+/// A protocol as it takes part in a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Contestant {
+    pub(crate) protocol: ProtocolName,
+    pub(crate) batching: bool,
+}
+
+impl Contestant {
+    /// Its name on the command line and in results.
+    pub(crate) fn name(self) -> String {
+        let name = self.protocol.name();
+        if self.batching {
+            name.to_owned()
+        } else {
+            format!("{name}:unbatched")
+        }
+    }
+}
+
+impl FromStr for Contestant {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, batching) = match text.split_once(':') {
+            None => (text, true),
+            Some((name, "unbatched")) => (name, false),
+            Some((_, other)) => {
+                return Err(format!("{other:?} is no variant; valid is unbatched"));
+            }
+        };
+        let protocol = ProtocolName::of_name(name).ok_or_else(|| {
+            let valid = ProtocolName::ALL.map(ProtocolName::name).join(", ");
+            format!("there is no protocol {name:?}; valid are {valid}")
+        })?;
+        if !batching && !protocol.has_batches_to_leave_out() {
+            return Err(format!("protocol {name} has no batches to leave out"));
+        }
+        Ok(Self { protocol, batching })
+    }
+}
+
 /// A fabric's name on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FabricArgument(pub(crate) Fabric);
@@ -212,6 +253,16 @@ impl ValueEnum for FabricArgument {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn contestants_are_protocols_and_variants() {
+        for name in ["rounds", "vr", "vr:unbatched", "unreplicated"] {
+            assert_eq!(name.parse::<Contestant>().unwrap().name(), name);
+        }
+        for wrong in ["paxos", "rounds:unbatched", "vr:fast"] {
+            assert!(wrong.parse::<Contestant>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn keys_are_uniform_or_as_zipf_has_them() {

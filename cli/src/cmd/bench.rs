@@ -5,7 +5,11 @@ mod measure;
 mod report;
 mod target;
 
-use crate::arguments::{ArrivalsLike, BenchArguments, GroupFlags, LoadFlags};
+pub(super) use measure::measure;
+pub(super) use report::BenchResult;
+
+use super::roles::stop_on_signals;
+use crate::arguments::{ArrivalsLike, BenchArguments, LoadFlags};
 use crate::failure::Failure;
 use crate::output::Output;
 use bench::arrivals::Arrivals;
@@ -13,7 +17,7 @@ use bench::run_directory::RunDirectory;
 use bench::workload::{Workload, WorkloadConfig};
 use bmv2_testbed::deployment::{Application, Caller, Harm, Options};
 use bmv2_testbed::load::LoadSettings;
-use bmv2_testbed::{Deployment, Fabric, Shape};
+use bmv2_testbed::{Deployment, Fabric, ProtocolName, Shape};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -21,56 +25,89 @@ use std::time::{Duration, SystemTime};
 /// IPv4 and UDP headers: what an MTU holds besides the payload.
 const HEADERS: u16 = 28;
 
+/// Bytes of the longest UDP payload unless told otherwise.
+pub(super) const MTU: u16 = 1_400;
+
 /// Runs the verb.
 pub(crate) fn run(arguments: &BenchArguments, output: Output) -> Result<(), Failure> {
     output.say(&format!("seed {}", arguments.seed));
-    let load = load_settings(&arguments.load, arguments.seed)?;
+    let load = load_settings(&arguments.load, arguments.clients, arguments.seed)?;
     let run = RunDirectory::create(&arguments.runs, "bench", SystemTime::now())?;
     let folder = fs::canonicalize(run.path())?;
-    let deployment = plan(arguments, &folder)?;
-    let measured = measure::measure(&deployment, &load, arguments.seed, output)?;
-    let result = report::BenchResult::new(arguments, &deployment, &measured);
+    let flags = &arguments.group;
+    let group = Group {
+        fabric: flags.fabric.0,
+        protocol: flags.protocol.0,
+        replicas: flags.replicas,
+        is_null: arguments.load.workload.is_null(),
+        mtu: flags.mtu,
+        gap_awareness: flags.gap_awareness.is_on(),
+        read_barrier: flags.read_barrier.is_on(),
+        batching: flags.batching.is_on(),
+        harm: Harm {
+            loss_ppm: flags.loss.ppm(),
+            reorder_ppm: flags.reorder.ppm(),
+            seed: arguments.seed,
+        },
+    };
+    let deployment = group.plan(&folder)?;
+    let interrupted = stop_on_signals()?;
+    let measured = measure(&deployment, &load, arguments.seed, &interrupted, output)?;
+    let result = BenchResult::new(&load, &deployment, &measured);
     report::write(&run, (arguments.seed, &load), &measured, &result)?;
     report::print(&run, &result, output);
     report::check(&arguments.thresholds, &result)
 }
 
-fn plan(arguments: &BenchArguments, folder: &Path) -> Result<Deployment, Failure> {
-    let GroupFlags {
-        fabric, protocol, ..
-    } = arguments.group;
-    let group = &arguments.group;
-    let servers = if protocol.0.is_one_server() { 1 } else { 3 };
-    Ok(Deployment::plan(&Options {
-        fabric: fabric.0,
-        protocol: protocol.0,
-        application: if arguments.load.workload.is_null() {
-            Application::Null
-        } else {
-            Application::Kv
-        },
-        caller: Caller::Load,
-        topology: Shape::Single,
-        replicas: group.replicas.unwrap_or(servers),
-        spares: 0,
-        mtu: group.mtu + HEADERS,
-        round_shift: if fabric.0 == Fabric::Bmv2 { 12 } else { 8 },
-        gap_awareness: group.gap_awareness.is_on(),
-        read_barrier: group.read_barrier.is_on(),
-        batching: group.batching.is_on(),
-        harm: Harm {
-            loss_ppm: group.loss.ppm(),
-            reorder_ppm: group.reorder.ppm(),
-            seed: arguments.seed,
-        },
-        resp_port: 0,
-        doors: 1,
-        folder: folder.to_path_buf(),
-        unique: super::up::unique()?,
-    })?)
+/// What is brought up to be measured.
+pub(super) struct Group {
+    pub(super) fabric: Fabric,
+    pub(super) protocol: ProtocolName,
+    /// As many as the protocol usually has, if not said.
+    pub(super) replicas: Option<usize>,
+    /// Whether the service does nothing.
+    pub(super) is_null: bool,
+    pub(super) mtu: u16,
+    pub(super) gap_awareness: bool,
+    pub(super) read_barrier: bool,
+    pub(super) batching: bool,
+    pub(super) harm: Harm,
 }
 
-fn load_settings(flags: &LoadFlags, seed: u64) -> Result<LoadSettings, Failure> {
+impl Group {
+    pub(super) fn plan(&self, folder: &Path) -> Result<Deployment, Failure> {
+        let servers = if self.protocol.is_one_server() { 1 } else { 3 };
+        Ok(Deployment::plan(&Options {
+            fabric: self.fabric,
+            protocol: self.protocol,
+            application: if self.is_null {
+                Application::Null
+            } else {
+                Application::Kv
+            },
+            caller: Caller::Load,
+            topology: Shape::Single,
+            replicas: self.replicas.unwrap_or(servers),
+            spares: 0,
+            mtu: self.mtu + HEADERS,
+            round_shift: if self.fabric == Fabric::Bmv2 { 12 } else { 8 },
+            gap_awareness: self.gap_awareness,
+            read_barrier: self.read_barrier,
+            batching: self.batching,
+            harm: self.harm,
+            resp_port: 0,
+            doors: 1,
+            folder: folder.to_path_buf(),
+            unique: super::up::unique()?,
+        })?)
+    }
+}
+
+pub(super) fn load_settings(
+    flags: &LoadFlags,
+    clients: u32,
+    seed: u64,
+) -> Result<LoadSettings, Failure> {
     let preset = flags.workload.config();
     let config = WorkloadConfig {
         keys: flags.keys.unwrap_or(preset.keys),
@@ -82,7 +119,7 @@ fn load_settings(flags: &LoadFlags, seed: u64) -> Result<LoadSettings, Failure> 
     Ok(LoadSettings {
         workload: Workload::new(config, seed)?,
         arrivals: arrivals(flags),
-        clients: flags.clients,
+        clients,
         warm_up: Duration::from_nanos(flags.warm_up.0),
         duration: Duration::from_nanos(flags.duration.0),
     })

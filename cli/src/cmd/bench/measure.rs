@@ -24,7 +24,7 @@ pub(super) struct RoleCost {
 }
 
 /// What was measured.
-pub(super) struct Measured {
+pub(in crate::cmd) struct Measured {
     pub(super) loaded: Loaded,
     pub(super) costs: Vec<RoleCost>,
     /// What each replica said when all was over.
@@ -38,15 +38,16 @@ impl Measured {
     }
 }
 
-/// Runs the whole of it.
-pub(super) fn measure(
+/// Runs the whole of it, unless it is interrupted.
+pub(in crate::cmd) fn measure(
     deployment: &Deployment,
     settings: &LoadSettings,
     seed: u64,
+    interrupted: &StopFlag,
     output: Output,
 ) -> Result<Measured, Failure> {
     let (target, endpoint) = Target::up(deployment, seed)?;
-    let stop = crate::cmd::roles::stop_on_signals()?;
+    let stop = StopFlag::new()?;
     let load = Load::new(settings, stop.clone())?;
     let progress = load.progress();
     let (loaded, costs) = thread::scope(|scope| {
@@ -57,12 +58,18 @@ pub(super) fn measure(
                 stop.stop();
                 outcome.map_err(|error| Failure::usage(error.as_ref()))
             })?;
-        let costs = watch(&target, &progress, settings, &stop, output);
+        let flags = [&stop, interrupted];
+        let costs = watch(&target, &progress, settings, flags, output);
+        stop.stop();
         let loaded = running.join().map_err(|_| {
             Failure::Usage("the thread of the load panicked; its report is above".into())
         })??;
         Ok::<_, Failure>((loaded, costs?))
     })?;
+    if interrupted.is_raised() {
+        target.down()?;
+        return Err(Failure::Usage("interrupted: there is no result".into()));
+    }
     let replicas = settled(&target, deployment);
     target.down()?;
     Ok(Measured {
@@ -77,7 +84,7 @@ fn watch(
     target: &Target,
     progress: &Progress,
     settings: &LoadSettings,
-    stop: &StopFlag,
+    ends: [&StopFlag; 2],
     output: Output,
 ) -> Result<Vec<RoleCost>, Failure> {
     let whole = settings.warm_up.saturating_add(settings.duration);
@@ -85,7 +92,7 @@ fn watch(
     let mut begin: Option<(Vec<(String, ProcessorTime)>, u64)> = None;
     // The last look before the load ends counts: afterwards nodes idle.
     let mut end = None;
-    while !stop.is_raised() {
+    while !ends.iter().any(|end| end.is_raised()) {
         if let Some(elapsed) = progress.elapsed() {
             bar.set_position(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
             let look = (target.processor_times()?, progress.answered());

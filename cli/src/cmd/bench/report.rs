@@ -1,7 +1,7 @@
 //! What a measurement tells, for people and for programs.
 
 use super::measure::{Measured, RoleCost};
-use crate::arguments::{BenchArguments, Thresholds};
+use crate::arguments::Thresholds;
 use crate::failure::Failure;
 use crate::output::Output;
 use bench::machine::source_commit;
@@ -14,16 +14,16 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// The result of one measurement.
-pub(super) struct BenchResult {
-    pub(super) summary: Summary,
+pub(in crate::cmd) struct BenchResult {
+    pub(in crate::cmd) summary: Summary,
     costs: Vec<RoleCost>,
-    agrees: bool,
+    pub(in crate::cmd) agrees: bool,
     deployment: Deployment,
 }
 
 impl BenchResult {
-    pub(super) fn new(
-        arguments: &BenchArguments,
+    pub(in crate::cmd) fn new(
+        load: &LoadSettings,
         deployment: &Deployment,
         measured: &Measured,
     ) -> Self {
@@ -32,7 +32,7 @@ impl BenchResult {
             name: format!("{protocol} on {}", deployment.fabric.name()),
             clock: Clock::Wall,
             wait: WAIT.into(),
-            offered_ops: arguments.load.rate,
+            offered_ops: load.arrivals.rate_per_second(),
         };
         let mut recorder = measured.loaded.recorder.clone();
         for replica in &measured.replicas {
@@ -44,6 +44,11 @@ impl BenchResult {
             agrees: measured.agrees(),
             deployment: deployment.clone(),
         }
+    }
+
+    /// Processor time of the replica that spends most on a request, in µs.
+    pub(in crate::cmd) fn bottleneck_us(&self) -> Option<f64> {
+        self.bottleneck().map(|cost| cost.us_per_request)
     }
 
     /// The replica that spends most on a request.
@@ -72,7 +77,7 @@ impl BenchResult {
     }
 
     /// Requests per second that one core for the bottleneck replica would give.
-    fn capacity(&self) -> Option<f64> {
+    pub(in crate::cmd) fn capacity(&self) -> Option<f64> {
         let cost = self.bottleneck()?.us_per_request;
         (cost > 0.0).then(|| 1e6 / cost)
     }
