@@ -5,6 +5,7 @@
 
 mod entries;
 mod incarnations;
+mod list;
 mod prepare;
 mod request;
 pub mod rounds;
