@@ -41,6 +41,15 @@ pub fn may_use_namespaces() -> bool {
     rustix::process::geteuid().is_root() && has("ip") && has("ethtool")
 }
 
+/// What tests on bmv2 need.
+pub const BMV2: &str = "run as root with iproute2, ethtool and bmv2's simple_switch_grpc in the \
+                        path, see https://github.com/p4lang/behavioral-model";
+
+/// Whether tests on bmv2 can run.
+pub fn may_use_bmv2() -> bool {
+    may_use_namespaces() && has("simple_switch_grpc")
+}
+
 /// The same in a network namespace.
 pub fn downbeat_in(namespace: &str, folder: &Path) -> Command {
     let plain = downbeat(folder);
@@ -142,6 +151,21 @@ impl Deployment {
         let spaces = ["netns", "bmv2"].map(Value::from);
         let has_one = spaces.contains(&status["fabric"]);
         has_one.then(|| format!("db-{name}-h{}", replica + 1))
+    }
+
+    /// `downbeat members` with these words, which must end well with these members in force.
+    pub fn members(&self, words: &[&str], expected: &[u64]) {
+        let all = [&["members", "--json"], words].concat();
+        let said = json(self.folder.path(), &all, 0);
+        let members = said["members"].as_array().expect("members");
+        let numbers: Vec<u64> = members.iter().filter_map(Value::as_u64).collect();
+        assert_eq!(numbers, expected, "{words:?}: {said}");
+    }
+
+    /// Ends the process of a role as a power failure would.
+    pub fn kill(&self, role: &str) {
+        let pid = self.status()["roles"][role]["pid"].as_u64();
+        kill_9(pid.expect("a process"));
     }
 
     /// `downbeat status --json`.
