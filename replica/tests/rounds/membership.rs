@@ -7,7 +7,7 @@ use replica::rounds::Mutant;
 
 /// Three members and two replicas that are none.
 fn group(mutant: Option<Mutant>) -> Group {
-    let mut group = Group::with_others(3, 5, mutant, 4_096);
+    let mut group = Group::with_others(3, 5, mutant);
     group.ask(0, b'a');
     group.settle();
     group
