@@ -270,7 +270,7 @@ fn embedded_has_both_roots() {
 
 #[test]
 fn a_topology_that_contradicts_the_replicas_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = common::folder();
     let flags = ["up", "--topology=dual-root,3", "--replicas=5"];
     let refused = common::run(folder.path(), &flags);
     assert_eq!(refused.status.code(), Some(2));

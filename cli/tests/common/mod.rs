@@ -21,6 +21,15 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A folder for a test, in memory where the machine has such. Replicas and the controller wait for
+/// the disk before they go on, and a disk to which others write may take seconds for what usually
+/// takes milliseconds: a test would measure that. Processes are killed here, not machines, and
+/// what a process has written outlives it in memory as well.
+pub fn folder() -> tempfile::TempDir {
+    let in_memory = tempfile::tempdir_in("/dev/shm");
+    in_memory.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// The binary, ready to run in `folder` with nothing from the environment's settings.
 pub fn downbeat(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_downbeat"));
@@ -127,7 +136,7 @@ pub struct Deployment {
 impl Deployment {
     /// `downbeat up --detach` with these flags.
     pub fn up(flags: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let mut arguments = vec!["up", "--detach", "--resp-port=0", "--json"];
         arguments.extend(flags);
         let up = json(folder.path(), &arguments, 0);
