@@ -114,13 +114,27 @@ pub fn has(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// Ends a process as a power failure would.
+/// Ends a process as a power failure would, and waits until it holds nothing any more: on a busy
+/// machine its ports are still taken for a while, and who is started in its place could not have
+/// them.
 pub fn kill_9(pid: u64) {
     let killed = Command::new("kill")
         .args(["-9", &pid.to_string()])
         .status()
         .unwrap();
     assert!(killed.success());
+    let deadline = Instant::now() + PATIENCE;
+    while !has_ended(pid) {
+        assert!(Instant::now() < deadline, "process {pid} does not end");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// Whether all threads of a process have ended; somebody may still have to ask how.
+fn has_ended(pid: u64) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    threads == 0 || (threads == 1 && status.contains("State:\tZ"))
 }
 
 /// A detached deployment; taken down when dropped.
