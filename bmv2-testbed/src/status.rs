@@ -3,6 +3,7 @@
 
 use link::StopFlag;
 use replica::protocol::{Mode, RoundsStatus};
+use replica::quorum::MAX_REPLICAS;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
 use std::fs;
@@ -211,6 +212,19 @@ pub fn of_replica(report: &replica::driver::Report) -> Value {
     said
 }
 
+/// The set that a list of replicas' numbers in a report stands for, if it is one and has anybody.
+pub fn members_in(numbers: &Value) -> Option<Members> {
+    let mut members = Members::default();
+    for number in numbers.as_array()? {
+        let id = u8::try_from(number.as_u64()?).ok()?;
+        if usize::from(id) >= MAX_REPLICAS {
+            return None;
+        }
+        members = members.with(ReplicaId(id));
+    }
+    (!members.is_empty()).then_some(members)
+}
+
 /// Who was heard in the rounds of late.
 fn of_rounds(rounds: &RoundsStatus) -> Value {
     let numbers = |set: Members| set.iter().map(|member| member.0).collect::<Vec<_>>();
@@ -240,6 +254,21 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_members_is_a_set_of_possible_ones() {
+        let members = members_in(&json!([4, 0, 3])).unwrap();
+        assert_eq!(members.to_string(), "r0 r3 r4");
+        for bad in [
+            json!([]),
+            json!([0, 15]),
+            json!([300]),
+            json!(["0"]),
+            json!(3),
+        ] {
+            assert_eq!(members_in(&bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn a_role_answers_until_it_is_stopped() {

@@ -6,11 +6,11 @@
 
 mod common;
 
-use common::{json, output};
+use common::{folder, json, output};
 
 #[test]
 fn the_demo_is_linearizable_and_reports_what_it_promises() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let result = json(folder.path(), &["demo", "--requests=6000", "--json"], 0);
     assert_eq!(result["linearizable"], true);
     assert_eq!(
@@ -42,14 +42,14 @@ fn the_demo_is_linearizable_and_reports_what_it_promises() {
 /// What the readme begins with.
 #[test]
 fn no_word_at_all_is_the_demo() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let text = output(folder.path(), &[], 0);
     assert!(text.contains("linearizable"), "{text}");
 }
 
 #[test]
 fn loss_and_reordering_are_survived_by_seed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     for seed in 1..=3 {
         let seed = format!("--seed={seed}");
         let flags = [
@@ -72,7 +72,7 @@ fn loss_and_reordering_are_survived_by_seed() {
 
 #[test]
 fn five_replicas_and_one_server() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let five = ["demo", "--replicas=5", "--requests=2000", "--json"];
     assert_eq!(json(folder.path(), &five, 0)["replicas"], 5);
     let one = [
@@ -90,7 +90,7 @@ fn five_replicas_and_one_server() {
 
 #[test]
 fn clients_of_rounds_ask_one_member_each() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let rounds = [
         "demo",
         "--protocol=rounds",
@@ -112,7 +112,7 @@ fn clients_of_rounds_ask_one_member_each() {
 
 #[test]
 fn text_goes_to_people_and_ends_with_the_next_step() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let text = output(
         folder.path(),
         &["demo", "--requests=300", "--loss=0", "--reorder=0"],

@@ -7,7 +7,9 @@
 mod common;
 
 use common::load::Load;
-use common::{Deployment, NAMESPACES, PATIENCE, has, kill_9, may_use_namespaces, output, skip};
+use common::{
+    BMV2, Deployment, NAMESPACES, PATIENCE, kill_9, may_use_bmv2, may_use_namespaces, output, skip,
+};
 use std::io::Write;
 use std::process::{Child, Command};
 use std::thread;
@@ -142,6 +144,15 @@ fn in_namespaces() {
     }
 }
 
+/// The root answers its controller and hears nobody from now on.
+fn cut_wire(deployment: &Deployment, root: &Root) {
+    let status = deployment.status();
+    let namespace = format!("db-{}-s1", status["deployment"].as_str().unwrap());
+    let interface = format!("{}-eth1", root.name);
+    let cut = ["-n", &namespace, "link", "set", "dev", &interface, "down"];
+    assert!(Command::new("ip").args(cut).status().unwrap().success());
+}
+
 /// The root answers its controller and hears nobody: members say so.
 #[test]
 fn by_rounds_a_root_whose_wire_is_cut_is_left() {
@@ -157,11 +168,7 @@ fn by_rounds_a_root_whose_wire_is_cut_is_left() {
     let first = root(&deployment);
     let load = Load::start(deployment.resp, 4, 1);
     load.wait_for(STRETCH);
-    let status = deployment.status();
-    let namespace = format!("db-{}-s1", status["deployment"].as_str().unwrap());
-    let interface = format!("{}-eth1", first.name);
-    let cut = ["-n", &namespace, "link", "set", "dev", &interface, "down"];
-    assert!(Command::new("ip").args(cut).status().unwrap().success());
+    cut_wire(&deployment, &first);
     load.wait_for(STRETCH);
     let seen = load.finish();
     let second = root(&deployment);
@@ -184,12 +191,62 @@ fn by_rounds_a_root_whose_wire_is_cut_is_left() {
     );
 }
 
+/// Two of the three first members have left and are gone, and a third is gone that is a member
+/// still. Then the root goes: those who are left are two of five replicas, and a majority of the
+/// members.
+fn root_goes_after_members_changed(fabric: &str, root_goes: impl Fn(&Deployment, &Root)) {
+    let fabric_flag = format!("--fabric={fabric}");
+    let flags = [
+        &fabric_flag,
+        "--topology=dual-root,3",
+        "--protocol=rounds",
+        "--spares=2",
+    ];
+    let deployment = Deployment::up(&flags);
+    let load = Load::start(deployment.resp, 4, 1);
+    load.wait_for(STRETCH);
+    deployment.members(&["--add=r3", "--remove=r1"], &[0, 2, 3]);
+    load.wait_for(STRETCH);
+    deployment.members(&["--add=r4", "--remove=r2"], &[0, 3, 4]);
+    for gone in ["r1", "r2", "r0"] {
+        deployment.kill(gone);
+        load.wait_for(STRETCH);
+    }
+    let first = root(&deployment);
+    root_goes(&deployment, &first);
+    load.wait_for(STRETCH);
+    let seen = load.finish();
+    let second = root(&deployment);
+    assert_ne!(second.name, first.name);
+    assert!(second.term > first.term);
+    let _ = writeln!(
+        std::io::stderr(),
+        "measured: rounds, {fabric}: members changed, three replicas and the root gone: nobody \
+         answered for {:.1} ms at most",
+        seen.longest_gap.as_secs_f64() * 1e3
+    );
+    let digests = deployment.settled_digests(2);
+    assert_eq!(digests[0], digests[1]);
+}
+
+#[test]
+fn a_root_is_killed_after_members_changed() {
+    root_goes_after_members_changed("tunnel", |_, root| kill_9(root.pid));
+}
+
+/// Only the members can tell that it stamps nothing.
+#[test]
+fn a_roots_wire_is_cut_after_members_changed() {
+    if !may_use_namespaces() {
+        return skip("a root's wire is cut after members changed", NAMESPACES);
+    }
+    root_goes_after_members_changed("netns", cut_wire);
+}
+
 #[test]
 fn on_bmv2() {
-    if !may_use_namespaces() || !has("simple_switch_grpc") {
-        let how = "run as root with bmv2's simple_switch_grpc in the path, \
-                   see https://github.com/p4lang/behavioral-model";
-        return skip("root failure on bmv2", how);
+    if !may_use_bmv2() {
+        return skip("root failure on bmv2", BMV2);
     }
     for protocol in ["rounds", "spec-paxos"] {
         root_is_killed("bmv2", protocol, false);
@@ -213,7 +270,7 @@ fn embedded_has_both_roots() {
 
 #[test]
 fn a_topology_that_contradicts_the_replicas_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = common::folder();
     let flags = ["up", "--topology=dual-root,3", "--replicas=5"];
     let refused = common::run(folder.path(), &flags);
     assert_eq!(refused.status.code(), Some(2));

@@ -65,8 +65,8 @@ impl Client {
         }
     }
 
-    /// The same client for callers who would have this member (counted round) asked first, until
-    /// another one answers them. Changes nothing where requests go to the whole group.
+    /// The same client for callers who would have this member (counted round) asked first. While it
+    /// does not answer another one is, and now and then both, to see whether it is back. Changes nothing where requests go to the whole group.
     #[must_use]
     pub fn preferring(&self, member: usize) -> Self {
         Self {

@@ -3,7 +3,11 @@
 
 use crate::core::Rotation;
 use link::LinkError;
-use wire::{HostAddress, ReplicaId};
+use wire::{HostAddress, ReplicaId, Tick};
+
+/// How often a request goes to the member that its caller prefers as well, while another one is
+/// asked.
+const LOOK_HOME_US: u64 = 100_000;
 
 /// Where requests go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub(crate) struct Routes {
     rotations: Vec<Rotation>,
     /// The member that callers without a preference have asked first.
     first: usize,
+    /// By member that is preferred: when it is to be looked at next while another one is asked.
+    look_home_at: Vec<Tick>,
 }
 
 impl Routes {
@@ -60,6 +66,7 @@ impl Routes {
             addresses,
             rotations,
             first,
+            look_home_at: vec![Tick::default(); members],
         })
     }
 
@@ -82,9 +89,35 @@ impl Routes {
         self.addresses[route.rotation.member(tries)]
     }
 
-    /// A request on this way was answered.
+    /// A request on this way was answered. If not by the one that was asked first, others ask who
+    /// answered from now on, unless they have learnt better since this request began.
     pub(crate) fn answered(&mut self, route: Route, by: ReplicaId) {
-        self.rotations[route.home].answered(by);
+        let known = &mut self.rotations[route.home];
+        if usize::from(by.0) != route.rotation.member(1) && *known == route.rotation {
+            known.answered(by);
+        }
+    }
+
+    /// The preferred member and its address, if another one is asked and it is time to see whether
+    /// this one answers again: a stall or a lost packet sends callers away from a member that
+    /// lives, and one that was down comes back.
+    pub(crate) fn look_home(
+        &mut self,
+        route: Route,
+        now: Tick,
+    ) -> Option<(ReplicaId, HostAddress)> {
+        let is_due = self.look_home_at[route.home] <= now;
+        if route.rotation.member(1) == route.home || !is_due {
+            return None;
+        }
+        self.look_home_at[route.home] = now.plus_us(LOOK_HOME_US);
+        let home = ReplicaId(u8::try_from(route.home).ok()?);
+        Some((home, self.addresses[route.home]))
+    }
+
+    /// A member that callers prefer answers again.
+    pub(crate) fn is_home(&mut self, home: ReplicaId) {
+        self.rotations[usize::from(home.0)].answered(home);
     }
 }
 
@@ -130,6 +163,26 @@ mod tests {
         assert_eq!(routes.address(here, 3), address(0));
         assert_eq!(routes.address(other, 1), address(2));
         assert_eq!(routes.address(routes.route(0), 1), address(0));
+    }
+
+    #[test]
+    fn who_answers_again_is_asked_again_whatever_older_requests_learn() {
+        let mut routes = Routes::new(&members(1)).unwrap();
+        let first = routes.first();
+        let before = routes.route(first);
+        assert_eq!(routes.look_home(before, Tick(0)), None, "it is asked");
+        routes.answered(before, ReplicaId(2));
+        let away = routes.route(first);
+        let home = (ReplicaId(1), address(1));
+        assert_eq!(routes.look_home(away, Tick(0)), Some(home));
+        assert_eq!(routes.look_home(away, Tick(0).plus_us(99_999)), None);
+        assert_eq!(routes.look_home(away, Tick(0).plus_us(100_000)), Some(home));
+        routes.is_home(ReplicaId(1));
+        routes.answered(away, ReplicaId(2));
+        assert_eq!(routes.address(routes.route(first), 1), address(1));
+        // Silent once more.
+        routes.answered(routes.route(first), ReplicaId(0));
+        assert_eq!(routes.address(routes.route(first), 1), address(0));
     }
 
     #[test]

@@ -14,7 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wire::message::Request;
-use wire::{ClientId, GroupId, Kind, Message, STAMP_LEN, Sender, StampHeader, Tick};
+use wire::{
+    ClientId, GroupId, Kind, Message, ReplicaId, RequestNumber, STAMP_LEN, Sender, StampHeader,
+    Tick,
+};
 
 /// Datagrams and submissions handled before looking at timers.
 const BATCH: usize = 128;
@@ -69,6 +72,15 @@ struct Logical<T> {
     caller: Option<(T, Tick)>,
     /// The way of the request under way, or of the last one.
     route: Route,
+    look: Option<Look>,
+}
+
+/// A request that went to the member that its caller prefers as well, though another one is asked.
+struct Look {
+    home: ReplicaId,
+    number: RequestNumber,
+    /// An answer that takes longer than one waits for is none.
+    until: Tick,
 }
 
 /// The node.
@@ -170,6 +182,7 @@ impl<C: Callers> ClientNode<C> {
         logical.route = self.routes.route(call.prefers);
         logical.caller = Some((call.token, now.plus_us(give_up)));
         self.send(index);
+        self.look_home(now, index);
     }
 
     /// Whether another operation may begin.
@@ -192,6 +205,7 @@ impl<C: Callers> ClientNode<C> {
             core,
             caller: None,
             route: self.routes.route(0),
+            look: None,
         });
         Some(index)
     }
@@ -208,6 +222,23 @@ impl<C: Callers> ClientNode<C> {
         let to = self.routes.address(*route, core.tries());
         self.endpoint.send(to, &self.payload);
         self.timers.push(Reverse((deadline, index)));
+    }
+
+    /// Now and then sends the request that was just sent to the preferred member too. It is
+    /// executed once, whoever proposes it.
+    fn look_home(&mut self, now: Tick, index: usize) {
+        let logical = &mut self.logical[index];
+        if let Some((home, address)) = self.routes.look_home(logical.route, now)
+            && let (Some(request), Some(until)) = (logical.core.request(), logical.core.deadline())
+        {
+            let number = request.number;
+            logical.look = Some(Look {
+                home,
+                number,
+                until,
+            });
+            self.endpoint.send(address, &self.payload);
+        }
     }
 
     fn take_replies(&mut self, now: Tick) -> Result<bool, NodeError> {
@@ -231,6 +262,12 @@ impl<C: Callers> ClientNode<C> {
             };
             let index = usize::try_from(reply.client.0 & 0xffff).unwrap_or(usize::MAX);
             if let Some(logical) = logical.get_mut(index) {
+                let looked = logical
+                    .look
+                    .take_if(|look| (look.home, look.number) == (reply.replica, reply.number));
+                if let Some(look) = looked.filter(|look| now <= look.until) {
+                    routes.is_home(look.home);
+                }
                 let step = logical.core.on_reply(now, &reply);
                 if matches!(step, Step::Done(_)) {
                     routes.answered(logical.route, reply.replica);

@@ -52,14 +52,15 @@ pub struct Options {
 }
 
 impl Deployment {
-    /// Decides every address and port; writes nothing.
+    /// Decides every address and port; writes nothing. Ports that it chooses are reserved until
+    /// this process ends.
     pub fn plan(options: &Options) -> Result<Self, DeploymentError> {
         // Before anything is made that has as many parts.
         Quorum::of(options.replicas)?;
         let replicas = options.replicas + options.spares;
         check_spares(options.protocol, replicas, options.spares)?;
         let hosts = replicas + 1;
-        let mut ports = FreePorts::new(options.unique);
+        let mut ports = FreePorts::of_roles(options.unique);
         let namespaces = matches!(options.fabric, Fabric::Netns | Fabric::Bmv2);
         let bulk = match options.fabric {
             Fabric::Embedded => Vec::new(),
@@ -92,7 +93,7 @@ impl Deployment {
             }
             _ => Vec::new(),
         };
-        let mut doors = plan_doors(options, &mut ports)?.into_iter();
+        let mut doors = plan_doors(options)?.into_iter();
         let resp = doors.next().expect("there is at least one");
         let deployment = Self {
             schema: 1,
@@ -144,13 +145,11 @@ fn plan_switches(
 }
 
 /// Where the front doors listen: on successive ports, or on free ones.
-fn plan_doors(
-    options: &Options,
-    ports: &mut FreePorts,
-) -> Result<Vec<SocketAddr>, DeploymentError> {
+fn plan_doors(options: &Options) -> Result<Vec<SocketAddr>, DeploymentError> {
     let (doors, first) = (options.doors, options.resp_port);
     check_doors(doors, options.replicas)?;
     if first == 0 {
+        let mut ports = FreePorts::of_doors(options.unique);
         let free = (0..doors).map(|_| ports.tcp());
         return free
             .collect::<Result<_, _>>()

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &BenchArguments, output: Output) -> Result<(), Fail
         fabric: flags.fabric.0,
         protocol: flags.protocol.0,
         replicas: flags.replicas,
-        is_null: arguments.load.workload.is_null(),
+        application: application(&arguments.load),
         mtu: flags.mtu,
         gap_awareness: flags.gap_awareness.is_on(),
         read_barrier: flags.read_barrier.is_on(),
@@ -65,13 +65,21 @@ pub(super) struct Group {
     pub(super) protocol: ProtocolName,
     /// As many as the protocol usually has, if not said.
     pub(super) replicas: Option<usize>,
-    /// Whether the service does nothing.
-    pub(super) is_null: bool,
+    pub(super) application: Application,
     pub(super) mtu: u16,
     pub(super) gap_awareness: bool,
     pub(super) read_barrier: bool,
     pub(super) batching: bool,
     pub(super) harm: Harm,
+}
+
+/// What a workload is for.
+pub(super) fn application(load: &LoadFlags) -> Application {
+    if load.workload.is_null() {
+        Application::Null
+    } else {
+        Application::Kv
+    }
 }
 
 impl Group {
@@ -80,11 +88,7 @@ impl Group {
         Ok(Deployment::plan(&Options {
             fabric: self.fabric,
             protocol: self.protocol,
-            application: if self.is_null {
-                Application::Null
-            } else {
-                Application::Kv
-            },
+            application: self.application,
             caller: Caller::Load,
             topology: Shape::Single,
             replicas: self.replicas.unwrap_or(servers),

@@ -4,7 +4,7 @@
 mod cell;
 mod report;
 
-use super::bench::{BenchResult, Group, MTU, load_settings, measure};
+use super::bench::{BenchResult, Group, MTU, application, load_settings, measure};
 use super::roles::stop_on_signals;
 use crate::arguments::{CompareArguments, Contestant};
 use crate::failure::Failure;
@@ -78,7 +78,7 @@ fn take_turn(
         fabric: arguments.fabric.0,
         protocol: contestant.protocol,
         replicas: (!one_server).then_some(place.replicas),
-        is_null: arguments.load.workload.is_null(),
+        application: application(&arguments.load),
         mtu: MTU,
         gap_awareness: true,
         read_barrier: true,

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &MembersArguments, output: Output) -> Result<(), Fa
     }
     let mut seen = look(&deployment)?;
     if !(arguments.add.is_empty() && arguments.remove.is_empty()) {
-        seen = change(&deployment, &seen, arguments)?;
+        seen = change(&deployment, seen, arguments)?;
     }
     let numbers = |members: Members| members.iter().map(|id| id.0).collect::<Vec<_>>();
     output.object(json!({
@@ -55,22 +55,16 @@ pub(crate) fn run(arguments: &MembersArguments, output: Output) -> Result<(), Fa
 /// Has the change made, and waits until it is in force.
 fn change(
     deployment: &Deployment,
-    seen: &Seen,
+    seen: Seen,
     arguments: &MembersArguments,
 ) -> Result<Seen, Failure> {
+    let began = Instant::now();
+    let seen = wait_for_majority(deployment, seen, arguments, began)?;
     let wanted = wanted(deployment, seen.decided.members, arguments)?;
-    let ready = wanted.common(seen.normal).len();
-    if ready < wanted.len() / 2 + 1 {
-        return Err(Failure::Check(format!(
-            "of the new members {wanted} only {ready} are members and normal now, and a majority must be; \
-             `downbeat status` tells who is not"
-        )));
-    }
     let change = Change(Membership {
         version: seen.decided.version + 1,
         members: wanted,
     });
-    let began = Instant::now();
     while began.elapsed() < PATIENCE {
         for member in seen.decided.members.iter() {
             let socket = deployment.socket(&format!("r{member}"));
@@ -94,6 +88,33 @@ fn change(
          members must be, and at least a majority of the new members must have been members before",
         PATIENCE.as_secs()
     )))
+}
+
+/// Waits until a majority of the new members are members and well, without which nobody could
+/// go on. In the middle of an agreement on an epoch they are not, for a moment: after the last
+/// change, or when something took long.
+fn wait_for_majority(
+    deployment: &Deployment,
+    mut seen: Seen,
+    arguments: &MembersArguments,
+    began: Instant,
+) -> Result<Seen, Failure> {
+    loop {
+        let wanted = wanted(deployment, seen.decided.members, arguments)?;
+        let ready = wanted.common(seen.normal).len();
+        if ready > wanted.len() / 2 {
+            return Ok(seen);
+        }
+        if began.elapsed() >= PATIENCE {
+            return Err(Failure::Check(format!(
+                "of the new members {wanted} only {ready} are members and normal, for {} s now, and \
+                 a majority must be; `downbeat status` tells who is not",
+                PATIENCE.as_secs()
+            )));
+        }
+        std::thread::sleep(LOOK_AGAIN);
+        seen = look(deployment)?;
+    }
 }
 
 fn wanted(
@@ -154,7 +175,7 @@ fn look(deployment: &Deployment) -> Result<Seen, Failure> {
     let normal = all.iter().filter(|said| said["state"] == "normal");
     Ok(Seen {
         decided,
-        voting: set(&newest["rounds"]["members"]).unwrap_or_default(),
+        voting: status::members_in(&newest["rounds"]["members"]).unwrap_or_default(),
         normal: normal
             .filter_map(|said| id(&said["replica"]))
             .fold(Members::default(), Members::with),
@@ -166,13 +187,8 @@ fn decided(said: &Value) -> Option<Membership> {
     let decided = &said["rounds"]["decided"];
     Some(Membership {
         version: decided["version"].as_u64()?,
-        members: set(&decided["members"])?,
+        members: status::members_in(&decided["members"])?,
     })
-}
-
-fn set(numbers: &Value) -> Option<Members> {
-    let ids = numbers.as_array()?.iter().filter_map(id);
-    Some(ids.fold(Members::default(), Members::with))
 }
 
 fn id(number: &Value) -> Option<ReplicaId> {

@@ -21,6 +21,15 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A folder for a test, in memory where the machine has such. Replicas and the controller wait for
+/// the disk before they go on, and a disk to which others write may take seconds for what usually
+/// takes milliseconds: a test would measure that. Processes are killed here, not machines, and
+/// what a process has written outlives it in memory as well.
+pub fn folder() -> tempfile::TempDir {
+    let in_memory = tempfile::tempdir_in("/dev/shm");
+    in_memory.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// The binary, ready to run in `folder` with nothing from the environment's settings.
 pub fn downbeat(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_downbeat"));
@@ -39,6 +48,15 @@ pub const NAMESPACES: &str = "run as root with iproute2 and ethtool installed";
 /// Whether tests in namespaces can run.
 pub fn may_use_namespaces() -> bool {
     rustix::process::geteuid().is_root() && has("ip") && has("ethtool")
+}
+
+/// What tests on bmv2 need.
+pub const BMV2: &str = "run as root with iproute2, ethtool and bmv2's simple_switch_grpc in the \
+                        path, see https://github.com/p4lang/behavioral-model";
+
+/// Whether tests on bmv2 can run.
+pub fn may_use_bmv2() -> bool {
+    may_use_namespaces() && has("simple_switch_grpc")
 }
 
 /// The same in a network namespace.
@@ -96,13 +114,27 @@ pub fn has(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// Ends a process as a power failure would.
+/// Ends a process as a power failure would, and waits until it holds nothing any more: on a busy
+/// machine its ports are still taken for a while, and who is started in its place could not have
+/// them.
 pub fn kill_9(pid: u64) {
     let killed = Command::new("kill")
         .args(["-9", &pid.to_string()])
         .status()
         .unwrap();
     assert!(killed.success());
+    let deadline = Instant::now() + PATIENCE;
+    while !has_ended(pid) {
+        assert!(Instant::now() < deadline, "process {pid} does not end");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// Whether all threads of a process have ended; somebody may still have to ask how.
+fn has_ended(pid: u64) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    threads == 0 || (threads == 1 && status.contains("State:\tZ"))
 }
 
 /// A detached deployment; taken down when dropped.
@@ -118,7 +150,7 @@ pub struct Deployment {
 impl Deployment {
     /// `downbeat up --detach` with these flags.
     pub fn up(flags: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let mut arguments = vec!["up", "--detach", "--resp-port=0", "--json"];
         arguments.extend(flags);
         let up = json(folder.path(), &arguments, 0);
@@ -142,6 +174,21 @@ impl Deployment {
         let spaces = ["netns", "bmv2"].map(Value::from);
         let has_one = spaces.contains(&status["fabric"]);
         has_one.then(|| format!("db-{name}-h{}", replica + 1))
+    }
+
+    /// `downbeat members` with these words, which must end well with these members in force.
+    pub fn members(&self, words: &[&str], expected: &[u64]) {
+        let all = [&["members", "--json"], words].concat();
+        let said = json(self.folder.path(), &all, 0);
+        let members = said["members"].as_array().expect("members");
+        let numbers: Vec<u64> = members.iter().filter_map(Value::as_u64).collect();
+        assert_eq!(numbers, expected, "{words:?}: {said}");
+    }
+
+    /// Ends the process of a role as a power failure would.
+    pub fn kill(&self, role: &str) {
+        let pid = self.status()["roles"][role]["pid"].as_u64();
+        kill_9(pid.expect("a process"));
     }
 
     /// `downbeat status --json`.

@@ -2,6 +2,7 @@
 //! for who watches that no bound is passed.
 
 use super::Rounds;
+use super::intake::Intake;
 use crate::StateMachine;
 use crate::held::Held;
 use crate::protocol::Mode;
@@ -31,6 +32,11 @@ impl<S: StateMachine> Rounds<S> {
                 "requests taken and not executed",
                 self.intake.len(),
                 limits.requests,
+            ),
+            Held::new(
+                "requests that wait for a packet",
+                self.intake.waiting(),
+                Intake::waiting_max(limits.requests),
             ),
             Held::new("reads that wait", self.reads.len(), limits.reads),
             Held {

@@ -51,10 +51,37 @@ impl Intake {
         if known.is_some_and(|number| *number >= request.number) {
             return false;
         }
+        self.forget_outdated();
         self.underway.insert(request.client, request.number);
         let request = RequestRef::new(Origin::default(), request);
         self.waiting.push_back(request.to_stored());
         true
+    }
+
+    /// Of what waits, requests that were executed otherwise, or whose clients have given them up,
+    /// are left out when they would be sent. While nothing is sent they must not pile up. Half of
+    /// what waits is outdated when it is looked through, so this costs a request little.
+    fn forget_outdated(&mut self) {
+        if self.waiting.len() >= Self::most_waiting(self.underway.len()) {
+            let underway = &self.underway;
+            self.waiting
+                .retain(|request| underway.get(&request.client) == Some(&request.number));
+        }
+    }
+
+    /// What may wait while so many requests are underway.
+    fn most_waiting(underway: usize) -> usize {
+        2 * underway.max(8)
+    }
+
+    /// How many requests wait for a packet, outdated ones included.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// At most so many do if no more than `limit` are underway.
+    pub(super) fn waiting_max(limit: usize) -> usize {
+        Self::most_waiting(limit)
     }
 
     /// Puts as many requests as fit `limit` bytes into the batch of packet `number`.
@@ -141,6 +168,7 @@ impl Intake {
     fn wait_again(&mut self, requests: Vec<StoredRequest>) {
         for request in requests.into_iter().rev() {
             if self.is_underway(&request) {
+                self.forget_outdated();
                 self.waiting.push_front(request);
             }
         }
@@ -154,6 +182,10 @@ impl Intake {
         assert!(
             self.underway.len() <= limit,
             "more requests than may be taken"
+        );
+        assert!(
+            self.waiting.len() <= Self::waiting_max(limit),
+            "more requests wait than may"
         );
         let placed: usize = self.placed.iter().map(|(_, requests)| requests.len()).sum();
         let flight = self

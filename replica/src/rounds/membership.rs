@@ -9,8 +9,8 @@
 //! alone can give all reports, and a replica that comes in is let in like one that has restarted:
 //! it votes from the first epoch on that was started for its life.
 
-use super::Rounds;
 use super::mutant::Mutant;
+use super::{Rounds, Timer};
 use crate::protocol::Mode;
 use crate::quorum::{MAX_REPLICAS, Quorum};
 use crate::{Effects, StateMachine};
@@ -148,10 +148,12 @@ impl<S: StateMachine> Rounds<S> {
         out.reply(to, &Message::Reply(reply));
     }
 
-    /// A change that was decided wants an epoch.
+    /// A change that was decided wants an epoch. An earlier wish of this member for one may have
+    /// passed, and is not said any more: then it is as if there was none.
     pub(super) fn want_changed_members(&mut self, now: Tick, out: &mut Effects) {
         let own = self.wishes.of(self.config.me);
-        if self.mode == Mode::Normal && self.is_change_pending() && own <= self.installed {
+        let says_so = own > self.installed && self.timers.is_armed(Timer::Resend);
+        if self.mode == Mode::Normal && self.is_change_pending() && !says_so {
             self.want(now, self.next_epoch(), out);
         }
     }

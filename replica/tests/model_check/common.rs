@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use wire::{SlotNumber, SummaryHash, Tick};
+use wire::{ReplicaId, SlotNumber, SummaryHash, Tick};
 
 /// The time of everything: order and duration are the checker's choice.
 pub(crate) const NOW: Tick = Tick(0);
@@ -17,6 +17,32 @@ pub(crate) fn digest_of(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+/// A type whose field `digest` stands for everything that matters of a value: values are equal
+/// when it is equal.
+macro_rules! equal_by_digest {
+    ($named:ty) => {
+        impl PartialEq for $named {
+            fn eq(&self, other: &Self) -> bool {
+                self.digest == other.digest
+            }
+        }
+
+        impl Eq for $named {}
+
+        impl std::hash::Hash for $named {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                state.write_u64(self.digest);
+            }
+        }
+    };
+}
+pub(crate) use equal_by_digest;
+
+/// The replica with this index.
+pub(crate) fn replica_at(index: usize) -> ReplicaId {
+    ReplicaId(u8::try_from(index).expect("few replicas"))
 }
 
 /// Runs a core; the error is what it panicked with.

@@ -2,6 +2,7 @@
 
 use crate::asker::Asker;
 use crate::bounds::{ALL, Bounds, CLIENTS, REPLICAS, VIEW_MAX};
+use crate::common::replica_at;
 use crate::network::{Envelope, Network};
 use crate::outcome::{self, Event, Memory, Outcome, Start};
 use crate::properties;
@@ -53,10 +54,6 @@ pub(crate) enum Action {
     Restart(ReplicaId),
     /// A client asks again.
     Insist(ClientId, Wants),
-}
-
-fn replica_at(index: usize) -> ReplicaId {
-    ReplicaId(u8::try_from(index).expect("few replicas"))
 }
 
 fn index_of(client: ClientId) -> usize {

@@ -9,8 +9,8 @@
 //! - what is on its way is a set. (Were each message delivered once, the same bounds would have
 //!   several times the states: who has consumed what would be a part of them.)
 
+use crate::common::{digest_of, equal_by_digest};
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use wire::message::Message;
 use wire::{
@@ -32,11 +32,9 @@ pub(crate) struct Envelope {
 
 impl Envelope {
     pub(crate) fn new(to: ReplicaId, sequence: Option<SequenceNumber>, bytes: &[u8]) -> Self {
-        let mut hasher = DefaultHasher::new();
-        (to, sequence, bytes).hash(&mut hasher);
         let message = Message::parse(bytes).expect("replicas and clients send what can be read");
         Self {
-            digest: hasher.finish(),
+            digest: digest_of((to, sequence, bytes)),
             to,
             sequence,
             expiry: expiry(to, &message),
@@ -88,19 +86,7 @@ fn expiry(to: ReplicaId, message: &Message<'_>) -> Option<(ReplicaId, ViewNumber
     }
 }
 
-impl PartialEq for Envelope {
-    fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
-    }
-}
-
-impl Eq for Envelope {}
-
-impl Hash for Envelope {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.digest);
-    }
-}
+equal_by_digest!(Envelope);
 
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,10 @@
 //! One replica of the model: the real core, and what outlives its process.
 
 use crate::bounds::{Bounds, REPLICAS};
-use crate::common::{self, NOW};
+use crate::common::{self, NOW, equal_by_digest};
 use crate::machine::Word;
 use replica::spec_paxos::{Boot, Config, SpecPaxos};
 use replica::{Effects, Mode, Persistent, Protocol, Quorum};
-use std::hash::{Hash, Hasher};
 use wire::{ReplicaId, SlotNumber, SummaryHash, ViewNumber};
 
 /// A replica that is up.
@@ -24,19 +23,7 @@ pub(crate) struct Seat {
     pub(crate) committed: Vec<SummaryHash>,
 }
 
-impl PartialEq for Seat {
-    fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
-    }
-}
-
-impl Eq for Seat {}
-
-impl Hash for Seat {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.digest);
-    }
-}
+equal_by_digest!(Seat);
 
 fn config(me: ReplicaId, bounds: &Bounds) -> Config {
     let quorum = Quorum::of(REPLICAS).expect("a possible size");

@@ -3,7 +3,7 @@
 
 use crate::machine::Letters;
 use replica::protocol::Status;
-use replica::rounds::{Config, Mutant, Rounds};
+use replica::rounds::{Config, Limits, Mutant, Rounds};
 use replica::{Boot, Effect, Effects, Persistent, Protocol, Quorum};
 use std::collections::BTreeSet;
 use wire::message::rounds::{Change, Membership, RoundPacket, RoundsMessage};
@@ -66,6 +66,11 @@ impl Flying {
         }
     }
 
+    /// Somebody wants another epoch.
+    pub(crate) fn is_wish(&self) -> bool {
+        matches!(self.message(), Message::Rounds(RoundsMessage::Suspect(_)))
+    }
+
     pub(crate) fn is_start(&self) -> bool {
         matches!(
             self.message(),
@@ -81,8 +86,7 @@ pub(crate) struct Group {
     /// How many the first members are.
     first: usize,
     mutant: Option<Mutant>,
-    retained: u64,
-    reads: usize,
+    limits: Limits,
     disks: Vec<Persistent>,
     now: Tick,
     term: u32,
@@ -101,26 +105,30 @@ pub(crate) struct Group {
 impl Group {
     /// A group in its first epoch, at rest.
     pub(crate) fn new(n: usize, mutant: Option<Mutant>) -> Self {
-        Self::that_retains(n, mutant, 4_096)
-    }
-
-    pub(crate) fn that_retains(n: usize, mutant: Option<Mutant>, retained: u64) -> Self {
-        Self::with_others(n, n, mutant, retained)
+        Self::with_others(n, n, mutant)
     }
 
     /// The same with replicas that are no members yet: `known` in all.
-    pub(crate) fn with_others(
+    pub(crate) fn with_others(n: usize, known: usize, mutant: Option<Mutant>) -> Self {
+        let limits = Limits {
+            reads: 8,
+            ..Limits::default()
+        };
+        Self::with_limits(n, known, mutant, limits)
+    }
+
+    /// The same with other bounds.
+    pub(crate) fn with_limits(
         n: usize,
         known: usize,
         mutant: Option<Mutant>,
-        retained: u64,
+        limits: Limits,
     ) -> Self {
         let mut group = Self {
             members: Vec::new(),
             first: n,
             mutant,
-            retained,
-            reads: 8,
+            limits,
             disks: vec![Persistent::default(); known],
             now: Tick(0),
             term: 1,
@@ -144,8 +152,7 @@ impl Group {
         let quorum = Quorum::of(self.first).expect("an odd size");
         let mut config = Config::with_others(id(index), quorum, known);
         config.mutant = self.mutant;
-        config.limits.retained = self.retained;
-        config.limits.reads = self.reads;
+        config.limits = self.limits;
         config
     }
 
@@ -324,7 +331,7 @@ impl Group {
     }
 
     /// The same, but the timers of some members do not.
-    fn pass_without(&mut self, asleep: &[usize], us: u64) {
+    pub(crate) fn pass_without(&mut self, asleep: &[usize], us: u64) {
         self.now = self.now.plus_us(us);
         for index in (0..self.members.len()).filter(|index| !asleep.contains(index)) {
             if self.members[index]

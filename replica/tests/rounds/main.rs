@@ -3,6 +3,7 @@
 //! Each is one story, told by hand to real cores. Where a [`Mutant`] leaves the rule out, the
 //! same story must go wrong with it: a test that cannot fail is no test.
 
+mod bounds;
 mod group;
 #[path = "../scenario_runner/machine.rs"]
 mod machine;
@@ -11,7 +12,7 @@ mod reads;
 mod rules;
 
 use group::{Group, id};
-use replica::rounds::Mutant;
+use replica::rounds::{Limits, Mutant};
 use wire::Position;
 use wire::message::Message;
 use wire::message::rounds::{FetchPositions, RoundsMessage};
@@ -231,7 +232,11 @@ fn a_beginning_that_comes_again_over_newer_votes() {
 #[test]
 fn a_state_that_is_installed_below_newer_votes() {
     let takes_back = |mutant| {
-        let mut group = Group::that_retains(3, mutant, 1);
+        let limits = Limits {
+            retained: 1,
+            ..Limits::default()
+        };
+        let mut group = Group::with_limits(3, 3, mutant, limits);
         group.ask(0, b'x');
         group.ask(2, b'y');
         group.deliver(group::Flying::proposes);

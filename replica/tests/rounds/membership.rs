@@ -7,7 +7,7 @@ use replica::rounds::Mutant;
 
 /// Three members and two replicas that are none.
 fn group(mutant: Option<Mutant>) -> Group {
-    let mut group = Group::with_others(3, 5, mutant, 4_096);
+    let mut group = Group::with_others(3, 5, mutant);
     group.ask(0, b'a');
     group.settle();
     group
@@ -91,6 +91,30 @@ fn two_changes_of_one_number_make_one() {
         other.iter().all(|reply| *reply == format!("1: {one}")),
         "{other:?}"
     );
+}
+
+/// Two members wanted another epoch because they heard only themselves. Nobody has heard of it, and
+/// then everything went well; now there is another reason.
+#[test]
+fn a_wish_that_has_passed_does_not_stand_in_the_way_of_a_change() {
+    let mut group = group(None);
+    let (epoch, wishes) = (group.epoch(0), group.wishes);
+    group.ask(0, b'x');
+    group.ask(1, b'y');
+    // A wish is told to the four others.
+    group.pass_until(
+        |flying| flying.is_round() && flying.from == flying.to,
+        |group| group.wishes >= wishes + 8,
+    );
+    group.settle_if(|flying| !flying.is_wish());
+    assert_eq!(group.executed(2).len(), 3);
+    group.settle();
+    assert_eq!(group.epoch(2), epoch, "nothing is wanted any more");
+    group.change(2, 1, &[0, 1, 3]);
+    group.settle();
+    for member in [0, 1, 3] {
+        assert_eq!(members(&group, member), "r0 r1 r3", "r{member}");
+    }
 }
 
 /// The old members that are left cannot know that the change is decided, and have both voted for

@@ -1,8 +1,7 @@
-//! A run of log entries inside a bulk message.
-//!
-//! Parsing walks the whole run once and checks every length; iterating afterwards cannot fail.
+//! Log entries in a row inside a bulk message.
 
 use super::Request;
+use super::list::List;
 use crate::bytes::{Put, Reader};
 use crate::{AgreedTime, EpochNumber, SequenceNumber, SummaryHash, ViewNumber, WireError};
 use alloc::vec::Vec;
@@ -51,19 +50,13 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// A checked run of entries.
+/// Entries in log order, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entries<'a> {
-    count: u32,
-    bytes: &'a [u8],
-}
+pub struct Entries<'a>(List<'a>);
 
 impl<'a> Entries<'a> {
     /// No entries.
-    pub const NONE: Self = Self {
-        count: 0,
-        bytes: &[],
-    };
+    pub const NONE: Self = Self(List::EMPTY);
 
     /// Encodes `entries` into `storage`, which keeps the bytes for the returned view.
     pub fn encode<'e>(entries: impl Iterator<Item = Entry<'e>>, storage: &'a mut Vec<u8>) -> Self {
@@ -73,49 +66,36 @@ impl<'a> Entries<'a> {
             entry.emit(storage);
             count += 1;
         }
-        Self {
-            count,
-            bytes: storage,
-        }
+        Self(List::written(count, storage))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.count as usize
+        self.0.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len() == 0
     }
 
     /// Bytes they take in a message, without the count.
     pub fn byte_len(&self) -> usize {
-        self.bytes.len()
+        self.0.byte_len()
     }
 
     /// The entries in log order.
     pub fn iter(&self) -> EntriesIter<'a> {
-        EntriesIter {
-            left: self.count,
-            reader: Reader::new(self.bytes),
-        }
+        EntriesIter(self.0.reader())
     }
 
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        let count = reader.u32("entry count")?;
-        let bytes = reader.counted("entries")?;
-        let mut walk = Reader::new(bytes);
-        for _ in 0..count {
-            Entry::parse(&mut walk)?;
-        }
-        walk.end()?;
-        Ok(Self { count, bytes })
+        let one = |reader: &mut Reader<'a>| Entry::parse(reader).map(|_| 1);
+        List::parse(reader, ["entry count", "entries"], one).map(Self)
     }
 
     pub(super) fn emit(&self, out: &mut Vec<u8>) {
-        out.put_u32(self.count);
-        out.put_counted(self.bytes);
+        self.0.emit(out);
     }
 }
 
@@ -130,16 +110,15 @@ impl<'a> IntoIterator for &Entries<'a> {
 
 /// Iterator over [`Entries`].
 #[derive(Clone, Debug)]
-pub struct EntriesIter<'a> {
-    left: u32,
-    reader: Reader<'a>,
-}
+pub struct EntriesIter<'a>(Reader<'a>);
 
 impl<'a> Iterator for EntriesIter<'a> {
     type Item = Entry<'a>;
 
     fn next(&mut self) -> Option<Entry<'a>> {
-        self.left = self.left.checked_sub(1)?;
-        Some(Entry::parse(&mut self.reader).expect("the run was checked when it was parsed"))
+        if self.0.is_empty() {
+            return None;
+        }
+        Some(Entry::parse(&mut self.0).expect("the list was checked when it was parsed"))
     }
 }

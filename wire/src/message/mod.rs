@@ -6,6 +6,7 @@
 mod batch;
 mod entries;
 mod incarnations;
+mod list;
 mod prepare;
 mod request;
 pub mod rounds;

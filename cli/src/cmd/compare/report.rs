@@ -9,7 +9,6 @@ use bench::run_directory::RunDirectory;
 use bench::spread::Spread;
 use bench::table::{Column, Table};
 use serde_json::{Value, json};
-use std::io::Write as _;
 use std::path::Path;
 
 /// What is compared: its name in files and in sentences.

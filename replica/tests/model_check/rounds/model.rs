@@ -4,7 +4,7 @@ use super::bounds::{Bounds, CLIENTS, FIRST_EPOCH};
 use super::properties;
 use super::root::Root;
 use super::seat::{Answer, Beginning, Event, Handled, Outcome, Seat};
-use crate::common::Memory;
+use crate::common::{Memory, replica_at};
 use crate::firing::{REPLICAS, may_fire};
 use crate::network::{Envelope, Network};
 use replica::Mode;
@@ -76,10 +76,6 @@ pub(crate) enum Action {
     NewTerm,
     /// A member crashes and starts again without its log.
     Restart(ReplicaId),
-}
-
-fn replica_at(index: usize) -> ReplicaId {
-    ReplicaId(u8::try_from(index).expect("few members"))
 }
 
 /// A client, named by its letter, asks to append it.

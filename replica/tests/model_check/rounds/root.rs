@@ -1,10 +1,9 @@
 //! The root: it numbers packets, and every member gets them in that order but for some.
 
-use crate::common::digest_of;
+use crate::common::{digest_of, equal_by_digest};
 use crate::firing::REPLICAS;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use wire::message::Message;
 use wire::message::rounds::{RoundPacket, RoundsMessage};
@@ -54,19 +53,7 @@ impl fmt::Debug for Packet {
     }
 }
 
-impl PartialEq for Packet {
-    fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
-    }
-}
-
-impl Eq for Packet {}
-
-impl Hash for Packet {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.digest);
-    }
-}
+equal_by_digest!(Packet);
 
 /// The root and its copies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

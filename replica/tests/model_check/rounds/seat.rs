@@ -3,7 +3,7 @@
 use super::bounds::Bounds;
 use super::root::Packet;
 use super::voted::Voted;
-use crate::common::{self, NOW};
+use crate::common::{self, NOW, equal_by_digest};
 use crate::firing::REPLICAS;
 use crate::machine::Word;
 use crate::network::Envelope;
@@ -11,7 +11,6 @@ use replica::effects::Effect;
 use replica::rounds::{Config, Rounds, Timer};
 use replica::{Boot, Effects, Mode, Persistent, Protocol, Quorum};
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use wire::message::Message;
 use wire::message::rounds::{RoundsMessage, StartEpoch, Value};
@@ -39,19 +38,7 @@ pub(crate) struct Seat {
     pub(crate) executed: Vec<SummaryHash>,
 }
 
-impl PartialEq for Seat {
-    fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
-    }
-}
-
-impl Eq for Seat {}
-
-impl Hash for Seat {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.digest);
-    }
-}
+equal_by_digest!(Seat);
 
 impl fmt::Display for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,9 @@
-//! A run of positions with what they hold, inside a bulk message.
-//!
-//! Parsing walks the whole run once and checks every length; iterating afterwards cannot fail.
+//! What positions in a row hold, inside a bulk message.
 
 use super::Proposal;
 use crate::WireError;
 use crate::bytes::{Put, Reader};
+use crate::message::list::List;
 use alloc::vec::Vec;
 
 /// What a position holds.
@@ -74,12 +73,9 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A checked run of values of consecutive positions.
+/// The values of consecutive positions, checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Values<'a> {
-    count: u32,
-    bytes: &'a [u8],
-}
+pub struct Values<'a>(List<'a>);
 
 impl<'a> Values<'a> {
     /// Encodes `values` into `storage`, which keeps the bytes for the returned view.
@@ -102,49 +98,34 @@ impl<'a> Values<'a> {
             }
         }
         Run::NoOps(no_ops).emit(storage);
-        Self {
-            count,
-            bytes: storage,
-        }
+        Self(List::written(count, storage))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.count as usize
+        self.0.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len() == 0
     }
 
     /// The values in the order of their positions.
     pub fn iter(&self) -> ValuesIter<'a> {
         ValuesIter {
             no_ops: 0,
-            reader: Reader::new(self.bytes),
+            reader: self.0.reader(),
         }
     }
 
     pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, WireError> {
-        let count = reader.u32("value count")?;
-        let bytes = reader.counted("values")?;
-        let mut walk = Reader::new(bytes);
-        let mut left = count;
-        while left > 0 {
-            let run = Run::parse(&mut walk)?.len();
-            left = left.checked_sub(run).ok_or(WireError::UnknownValue {
-                what: "no-ops in a row",
-                value: run.into(),
-            })?;
-        }
-        walk.end()?;
-        Ok(Self { count, bytes })
+        let run = |reader: &mut Reader<'a>| Run::parse(reader).map(|run| run.len());
+        List::parse(reader, ["value count", "values"], run).map(Self)
     }
 
     pub(super) fn emit(&self, out: &mut Vec<u8>) {
-        out.put_u32(self.count);
-        out.put_counted(self.bytes);
+        self.0.emit(out);
     }
 }
 
@@ -173,7 +154,7 @@ impl<'a> Iterator for ValuesIter<'a> {
             if self.reader.is_empty() {
                 return None;
             }
-            match Run::parse(&mut self.reader).expect("the run was checked when it was parsed") {
+            match Run::parse(&mut self.reader).expect("the list was checked when it was parsed") {
                 Run::Packet(proposal) => return Some(Value::Packet(proposal)),
                 Run::NoOps(count) => self.no_ops = count,
             }
