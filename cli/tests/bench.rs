@@ -1,4 +1,4 @@
-//! `bench`: what it reports on each fabric, by each protocol, and what makes it fail.
+//! `bench` and `compare`: what they report on each fabric, by each protocol, and what makes them fail.
 #![allow(
     clippy::unwrap_used,
     reason = "a test that cannot go on fails where it stands"
@@ -93,4 +93,50 @@ fn a_threshold_that_is_missed_is_exit_code_1_and_nonsense_is_2() {
     assert!(code == 2 && text.contains("--think"), "{text}");
     let (code, text) = with(&["--workload=ycsb-e"]);
     assert!(code == 2 && text.contains("valid are null"), "{text}");
+}
+
+#[test]
+fn a_comparison_takes_turns_and_tells_ratios_of_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "compare",
+        "vr",
+        "vr:unbatched",
+        "--fabric=tunnel",
+        "--clients=1,4",
+        "--repetitions=2",
+        "--duration=300ms",
+        "--warm-up=100ms",
+        "--json",
+    ];
+    let last = json(folder.path(), &arguments, 0);
+    assert_eq!(
+        (&last["cells"], &last["repetitions"]),
+        (&2.into(), &2.into())
+    );
+    let run = folder.path().join("runs/latest");
+    let csv = std::fs::read_to_string(run.join("compare.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 1 + 2 * 2 * 2, "{csv}");
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{csv}");
+    let text = std::fs::read_to_string(run.join("compare.json")).unwrap();
+    let objects: Vec<Value> = serde_json::from_str(&text).unwrap();
+    for object in &objects {
+        let ratio = &object["first_over_this_capacity_ops"];
+        assert_eq!(ratio["count"], 2, "{object}");
+        assert!(
+            ratio["min"].as_f64() <= ratio["median"].as_f64(),
+            "{object}"
+        );
+    }
+    assert_eq!(objects[0]["first_over_this_p50_us"]["median"], 1.0);
+    assert_eq!(objects[1]["contestant"], "vr:unbatched");
+    let wrong = run_wrong(folder.path());
+    assert!(wrong.contains("valid are spec-paxos"), "{wrong}");
+}
+
+fn run_wrong(folder: &std::path::Path) -> String {
+    let output = run(folder, &["compare", "paxos"]);
+    assert_eq!(output.status.code(), Some(2));
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
