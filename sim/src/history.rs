@@ -189,6 +189,15 @@ impl<O, R> History<O, R> {
         &self.calls
     }
 
+    /// What each operation that was answered took, in ticks.
+    pub fn latencies(&self) -> impl Iterator<Item = u64> + '_ {
+        let latency = |call: &Call<O, R>| {
+            let returned = call.completion.as_ref()?.returned;
+            Some(returned.tick.saturating_sub(call.invoked.tick))
+        };
+        self.calls.iter().filter_map(latency)
+    }
+
     /// Number of operations.
     pub fn len(&self) -> usize {
         self.calls.len()

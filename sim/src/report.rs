@@ -83,6 +83,7 @@ mod tests {
             trace: 2,
             end: Tick(5_000),
             tally: Tally::default(),
+            latencies_ns: Vec::new(),
             counters: Counters::default(),
             crashes: 0,
         };

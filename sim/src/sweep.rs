@@ -80,6 +80,8 @@ pub struct Total {
     pub slow: u64,
     /// From the first question to the last answer, of all runs.
     pub asking_ns: u64,
+    /// What each operation of clients that never pause took.
+    pub latencies_ns: Vec<u64>,
     /// The longest time without an answer in any run.
     pub longest_gap_ns: u64,
     /// The longest time without an answer in each run, in the order of the seeds.
@@ -105,6 +107,7 @@ impl Total {
         self.fast += outcome.tally.fast;
         self.slow += outcome.tally.slow;
         self.asking_ns += outcome.tally.last.since(outcome.tally.first);
+        self.latencies_ns.extend(&outcome.latencies_ns);
         self.longest_gap_ns = self.longest_gap_ns.max(outcome.tally.longest_gap_ns);
         self.gaps_ns.push(outcome.tally.longest_gap_ns);
         self.rolled_back += outcome.counters.rolled_back;
@@ -118,6 +121,15 @@ impl Total {
         let mut gaps = self.gaps_ns.clone();
         gaps.sort_unstable();
         gaps.get(gaps.len() / 2).copied().unwrap_or(0)
+    }
+
+    /// So many hundredths of the operations took no longer; `None` if clients pause.
+    pub fn latency_ns(&self, hundredths: usize) -> Option<u64> {
+        let mut latencies = self.latencies_ns.clone();
+        let last = latencies.len().checked_sub(1)?;
+        let index = (latencies.len() * hundredths / 100).min(last);
+        let (_, at, _) = latencies.select_nth_unstable(index);
+        Some(*at)
     }
 
     /// Operations answered in a second of virtual time. Means something for clients that never

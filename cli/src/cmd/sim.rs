@@ -214,6 +214,8 @@ fn summary(settings: &Settings, first: u64, total: &Total, replay: Option<&str>,
         ("operations", (total.fast + total.slow).to_string()),
         ("one round trip (%)", percent),
         ("throughput (ops/s)", throughput),
+        ("p50 (virtual µs)", micros(total.latency_ns(50))),
+        ("p99 (virtual µs)", micros(total.latency_ns(99))),
         ("events", total.events.to_string()),
         (
             "virtual time (s)",
@@ -246,6 +248,11 @@ fn summary(settings: &Settings, first: u64, total: &Total, replay: Option<&str>,
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn micros(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "-".to_owned(), |ns| three_digits(ns as f64 / 1e3))
+}
+
 /// Of clients that pause it says nothing.
 fn throughput(settings: &Settings, total: &Total) -> Option<f64> {
     total.throughput().filter(|_| !settings.pauses)
@@ -264,6 +271,8 @@ fn summary_object(settings: &Settings, first: u64, total: &Total, replay: Option
         "operations": total.fast + total.slow,
         "fast_path_share": total.fast_share(),
         "throughput_ops": throughput(settings, total),
+        "p50_ns": total.latency_ns(50),
+        "p99_ns": total.latency_ns(99),
         "events": total.events,
         "virtual_ns": total.virtual_ns,
         "faults": total.faults,

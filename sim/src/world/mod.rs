@@ -100,6 +100,8 @@ pub struct Outcome {
     pub end: Tick,
     /// What clients saw.
     pub tally: Tally,
+    /// What each operation took, in nanoseconds, of clients that never pause; else empty.
+    pub latencies_ns: Vec<u64>,
     /// Counters of all replicas that were up in the end, added.
     pub counters: Counters,
     /// Processes of replicas that ended.
@@ -462,6 +464,11 @@ impl<'b> World<'b> {
             trace: self.log.trace(),
             end: self.now,
             tally: self.oracle.tally(),
+            latencies_ns: if self.settings.pauses {
+                Vec::new()
+            } else {
+                self.oracle.history().latencies().collect()
+            },
             counters,
             crashes: self.crashes,
         }
