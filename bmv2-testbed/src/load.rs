@@ -1,5 +1,5 @@
 //! Load on a deployment: many logical clients on one thread, whose operations and times come from
-//! [`bench`], and what the deployment's processes spent meanwhile.
+//! [`mod@bench`], and what the deployment's processes spent meanwhile.
 //!
 //! - [`callers`]: the clients
 //! - [`processor`]: processor time of processes

@@ -68,6 +68,8 @@ pub struct Settings {
     /// Whether replicas ask each other for packets that they missed; if not given, two runs of
     /// three do, so that the protocol is also seen without.
     pub gap_awareness: Option<bool>,
+    /// Whether a leader sends requests that come while others are on the way together.
+    pub batching: bool,
     /// A deliberate break of replicas, root or controller.
     pub mutant: Option<Mutant>,
     /// The only invariant that is looked at; all, and the cores' own checks, if not given. Shows
@@ -93,6 +95,7 @@ impl Default for Settings {
             costs: Costs::default(),
             pauses: true,
             gap_awareness: None,
+            batching: true,
             mutant: None,
             only_invariant: None,
         }
@@ -129,6 +132,9 @@ pub enum SettingsError {
         /// Protocols that do not.
         valid: String,
     },
+    /// Leaving out the batches of a protocol that cannot do without, or has none.
+    #[error("protocol {0} has no batches to leave out (valid with --batching=off: vr)")]
+    AlwaysBatches(&'static str),
     /// A protocol whose members stay.
     #[error(
         "protocol {protocol} has the same members for ever: --faults={profile} is not for it \
@@ -194,6 +200,9 @@ impl Settings {
                 profile: self.profile.name(),
                 valid: valid.join(", "),
             });
+        }
+        if !self.batching && !self.protocol.has_batches_to_leave_out() {
+            return Err(SettingsError::AlwaysBatches(self.protocol.name()));
         }
         if self.profile.changes_members() && !self.protocol.changes_members() {
             return Err(SettingsError::FixedMembers {
@@ -321,6 +330,9 @@ impl Settings {
         }
         for (flag, on) in [(" --expiry", self.expiry), (" --steady", !self.pauses)] {
             flags.push_str(if on { flag } else { "" });
+        }
+        if !self.batching {
+            flags.push_str(" --batching=off");
         }
         if let Some(on) = self.gap_awareness {
             let _ = write!(flags, " --gap-awareness={}", if on { "on" } else { "off" });

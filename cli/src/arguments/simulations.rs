@@ -59,6 +59,9 @@ pub(crate) struct SimFlags {
     /// given.
     #[arg(long, env = "DOWNBEAT_GAP_AWARENESS")]
     pub(crate) gap_awareness: Option<Switch>,
+    /// Whether requests that come while others are on the way go together, by protocol vr.
+    #[arg(long, env = "DOWNBEAT_BATCHING", default_value = "on")]
+    pub(crate) batching: Switch,
     /// The only invariant that is looked at; all, and the cores' own checks, unless given.
     #[arg(long, env = "DOWNBEAT_INVARIANT")]
     pub(crate) invariant: Option<String>,

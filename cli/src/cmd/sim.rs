@@ -77,6 +77,7 @@ pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
         },
         pauses: !flags.steady,
         gap_awareness: flags.gap_awareness.map(Switch::is_on),
+        batching: flags.batching.is_on(),
         only_invariant: flags.invariant.clone(),
         only_faults: flags.only_faults.clone().map(|only| only.0),
         mutant: mutant(flags)?,

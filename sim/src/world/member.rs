@@ -216,6 +216,7 @@ fn rounds_config(settings: &Settings, birth: &Birth) -> rounds::Config {
 fn vr_config(settings: &Settings, birth: &Birth) -> vr::Config {
     let mut config = vr::Config::new(birth.me, birth.quorum);
     config.mutant = settings.mutant.and_then(Mutant::of_vr);
+    config.batching = settings.batching;
     if settings.pauses {
         config.limits.history.retained_bytes = RETAINED_BYTES;
         config.limits.uncommitted_entries = SPECULATIVE_ENTRIES;
