@@ -13,7 +13,7 @@ use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
 use alloc::vec::Vec;
 use wire::message::Message;
-use wire::message::rounds::{RoundsMessage, StartEpoch, Value, Values};
+use wire::message::rounds::{Frontier, RoundsMessage, StartEpoch, Value, Values};
 use wire::{Members, Position, ReplicaId, SequenceNumber, Tick};
 
 /// An epoch's beginning that waits for the log below it.
@@ -94,6 +94,7 @@ impl<S: StateMachine> Rounds<S> {
         self.installed = start.epoch;
         self.term_base = start.term_base;
         self.epoch_start = self.chain.head();
+        self.epoch_digest = self.chain.frontier().digest;
         self.epoch_incarnations = start.incarnations;
         self.epoch_membership = start.membership;
         if self.voters().contains(self.config.me) {
@@ -196,10 +197,21 @@ impl<S: StateMachine> Rounds<S> {
         self.newest_work = newest.map_or(decided, |(position, _)| position);
     }
 
+    /// Whether the log begins with what the installed epoch began with, as far as that is not
+    /// decided. What was decided in a later epoch may have taken its place, before the beginning of
+    /// that one has come here.
+    fn holds_beginning(&self) -> bool {
+        let beginning = Frontier {
+            position: self.epoch_start,
+            digest: self.epoch_digest,
+        };
+        self.committed >= self.epoch_start || self.chain.begins_with(&beginning) == Some(true)
+    }
+
     /// Tells a member what the installed epoch began with. What is decided since is as good.
     pub(super) fn tell_start(&self, to: ReplicaId, out: &mut Effects) {
         let is_in = matches!(self.mode, Mode::Normal | Mode::Outside);
-        if !is_in || self.installed.as_view().0 == 0 {
+        if !is_in || self.installed.as_view().0 == 0 || !self.holds_beginning() {
             return;
         }
         let fixed = self.epoch_start.0.saturating_sub(self.committed.0);

@@ -89,6 +89,9 @@ pub struct Rounds<S: StateMachine> {
     fence: RoundsEpoch,
     /// The last position that the installed epoch began with.
     epoch_start: Position,
+    /// The digest of the log up to there, as it was when the epoch was installed.
+    #[derive_where(skip(EqHashOrd))]
+    epoch_digest: SummaryHash,
     /// Number 1 of the installed epoch's term is at the position after this one.
     term_base: Position,
     /// Who votes in the installed epoch.
@@ -167,6 +170,7 @@ impl<S: StateMachine> Rounds<S> {
             installed: RoundsEpoch::default(),
             fence: RoundsEpoch::default(),
             epoch_start: Position::ZERO,
+            epoch_digest: SummaryHash::EMPTY,
             term_base: Position::ZERO,
             epoch_membership: membership,
             membership,
