@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &CompareArguments, output: Output) -> Result<(), Fa
         let mut cell = Cell::new(place, &arguments.contestants);
         for repetition in 0..arguments.repetitions {
             for (index, contestant) in arguments.contestants.iter().enumerate() {
-                let turn = folder.join(format!("turn-{}", cells.len() * 1_000_000 + cell.turns()));
+                let turn = folder.join(format!("turn-{}-{}", cells.len() + 1, cell.turns() + 1));
                 output.say(&format!(
                     "{place}: {}, {} of {}",
                     contestant.name(),
