@@ -8,6 +8,7 @@ use link::{Clock, Endpoint, Inbox, Node, StopFlag};
 use replica::Persistent;
 use replica::driver::{Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk};
 use replica::history::DEFAULT_RETAINED_BYTES;
+use replica::nopaxos::{self, NoPaxos};
 use replica::rounds::{self, ReadPath, Rounds};
 use replica::spec_paxos::{self, Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
@@ -16,6 +17,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wire::message::Reply;
+use wire::message::nopaxos::Answer;
 use wire::{GroupId, ReplicaId, STAMP_LEN};
 
 /// How long the operator's question may take.
@@ -33,7 +35,10 @@ pub fn replica_node(
     store: Option<(StateFile, Boot)>,
 ) -> Result<(Box<dyn Node>, ReplicaHandle), RoleError> {
     let me = replica_id(index);
-    let overhead = STAMP_LEN + Reply::OVERHEAD;
+    let overhead = match deployment.protocol {
+        ProtocolName::NoPaxos => STAMP_LEN + Answer::OVERHEAD,
+        _ => STAMP_LEN + Reply::OVERHEAD,
+    };
     let machine = Kv::with_reply_limit(endpoint.payload_limit().saturating_sub(overhead))?;
     let (store, boot) = store.map_or((None, Boot::First), |(store, boot)| (Some(store), boot));
     let now = Clock.now();
@@ -75,6 +80,17 @@ pub fn replica_node(
                 Boot::First => Vr::format(config, machine, now),
                 Boot::Again { persistent, starts } => {
                     Vr::restart(config, machine, now, again(persistent, starts))
+                }
+            };
+            let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
+            Ok((Box::new(node), handle))
+        }
+        ProtocolName::NoPaxos => {
+            let config = nopaxos::Config::new(me, deployment.quorum());
+            let core = match boot {
+                Boot::First => NoPaxos::format(config, machine, now),
+                Boot::Again { persistent, starts } => {
+                    NoPaxos::restart(config, machine, now, again(persistent, starts))
                 }
             };
             let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
