@@ -13,13 +13,21 @@ pub enum ProtocolName {
     Rounds,
     /// Viewstamped Replication, which is Multi-Paxos with a stable leader.
     Vr,
+    /// NOPaxos.
+    NoPaxos,
     /// One server, no replication.
     Unreplicated,
 }
 
 impl ProtocolName {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::SpecPaxos, Self::Rounds, Self::Vr, Self::Unreplicated];
+    pub const ALL: [Self; 5] = [
+        Self::SpecPaxos,
+        Self::Rounds,
+        Self::Vr,
+        Self::NoPaxos,
+        Self::Unreplicated,
+    ];
 
     /// The name on the command line and in files.
     pub const fn name(self) -> &'static str {
@@ -27,6 +35,7 @@ impl ProtocolName {
             Self::SpecPaxos => "spec-paxos",
             Self::Rounds => "rounds",
             Self::Vr => "vr",
+            Self::NoPaxos => "nopaxos",
             Self::Unreplicated => "unreplicated",
         }
     }
@@ -46,16 +55,16 @@ impl ProtocolName {
         matches!(self, Self::Rounds | Self::Vr)
     }
 
-    /// Whether replies are votes, of which a superquorum must agree; else one reply says that the
-    /// request is committed.
+    /// Whether replies are votes, of which a superquorum must agree, or a majority with the leader
+    /// in it; else one reply says that the request is committed.
     pub const fn answers_before_commit(self) -> bool {
-        matches!(self, Self::SpecPaxos)
+        matches!(self, Self::SpecPaxos | Self::NoPaxos)
     }
 
     /// Whether it is only safe, or its figures only mean something, while the root gives each
     /// packet of a term a number of its own, one after the other.
     pub const fn trusts_the_root(self) -> bool {
-        matches!(self, Self::SpecPaxos | Self::Unreplicated)
+        matches!(self, Self::SpecPaxos | Self::NoPaxos | Self::Unreplicated)
     }
 
     /// Whether the root's numbers mean anything to it.
@@ -77,7 +86,7 @@ impl ProtocolName {
     /// takes, because the member that is asked passes it on with more around it.
     pub const fn reserved_bytes(self) -> usize {
         match self {
-            Self::SpecPaxos | Self::Unreplicated => 0,
+            Self::SpecPaxos | Self::NoPaxos | Self::Unreplicated => 0,
             Self::Rounds => RoundPacket::RESERVED,
             Self::Vr => vr::Prepare::RESERVED,
         }

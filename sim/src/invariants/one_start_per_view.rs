@@ -9,6 +9,7 @@ use super::{Invariant, Sight};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use wire::message::Message;
+use wire::message::nopaxos::{NoPaxosMessage, Start};
 use wire::message::rounds::{RoundsMessage, StartEpoch, Value};
 use wire::{Position, ReplicaId, RoundsEpoch, SlotNumber, SummaryHash, ViewNumber};
 
@@ -70,6 +71,22 @@ impl OneStartPerView {
     }
 }
 
+impl OneStartPerView {
+    /// NOPaxos says what the view began with, however much of it is committed by then.
+    fn on_start(&mut self, start: &Start<'_>, replica: ReplicaId) -> Result<(), String> {
+        let begun = (start.last, start.last_hash, replica);
+        let known = *self.starts.entry(start.view).or_insert(begun);
+        if known == begun {
+            return Ok(());
+        }
+        Err(format!(
+            "view {} begins with slot {} hash {} as replica {} has it, and with slot {} hash {} \
+             as replica {replica} has it",
+            start.view, known.0, known.1, known.2, start.last, start.last_hash
+        ))
+    }
+}
+
 impl Invariant for OneStartPerView {
     fn name(&self) -> &'static str {
         "one_start_per_view"
@@ -86,6 +103,9 @@ impl Invariant for OneStartPerView {
         let start = match &sent.message {
             Message::StartView(start) => start,
             Message::Rounds(RoundsMessage::StartEpoch(start)) => return self.on_start_epoch(start),
+            Message::NoPaxos(NoPaxosMessage::Start(start)) => {
+                return self.on_start(start, sent.replica);
+            }
             _ => return Ok(()),
         };
         let last = SlotNumber(start.base.0 + start.entries.len() as u64);

@@ -5,6 +5,7 @@ use super::{Invariant, Sight};
 use replica::Mode;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::message::Message;
+use wire::message::nopaxos::NoPaxosMessage;
 use wire::message::rounds::RoundsMessage;
 use wire::{ReplicaId, ViewNumber};
 
@@ -22,6 +23,7 @@ fn vote(message: &Message<'_>) -> Option<(ViewNumber, &'static str)> {
         // A committed reply is no vote: it tells what is decided.
         Message::Reply(reply) if !reply.committed => Some((reply.view, "a speculative reply")),
         Message::SyncReply(reply) => Some((reply.view, "a SYNC-REPLY")),
+        Message::NoPaxos(message) => vote_of_nopaxos(message),
         Message::DoViewChange(report) => Some((report.view, "a DO-VIEW-CHANGE")),
         Message::Rounds(RoundsMessage::Round(packet)) => {
             Some((packet.epoch.as_view(), "a packet of a round"))
@@ -34,10 +36,23 @@ fn vote(message: &Message<'_>) -> Option<(ViewNumber, &'static str)> {
     }
 }
 
+fn vote_of_nopaxos(message: &NoPaxosMessage<'_>) -> Option<(ViewNumber, &'static str)> {
+    match message {
+        NoPaxosMessage::Answer(m) if m.executed.is_none_or(|executed| !executed.committed) => {
+            Some((m.view, "an ANSWER"))
+        }
+        NoPaxosMessage::GapOk(m) => Some((m.view, "a GAP-OK")),
+        NoPaxosMessage::SyncOk(m) => Some((m.view, "a SYNC-OK")),
+        NoPaxosMessage::Report(m) => Some((m.view, "a REPORT")),
+        _ => None,
+    }
+}
+
 fn promise(message: &Message<'_>) -> Option<ViewNumber> {
     match message {
         Message::StartViewChange(stop) => Some(stop.view),
         Message::DoViewChange(report) => Some(report.view),
+        Message::NoPaxos(NoPaxosMessage::Report(report)) => Some(report.view),
         Message::Rounds(RoundsMessage::Report(report)) => Some(report.epoch.as_view()),
         _ => None,
     }

@@ -6,6 +6,7 @@ use crate::clocked::Clocked;
 use crate::mutant::Mutant;
 use crate::settings::{ProtocolName, Settings};
 use replica::history::History;
+use replica::nopaxos::{self, NoPaxos};
 use replica::rounds::{self, Rounds};
 use replica::spec_paxos::{Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
@@ -150,6 +151,10 @@ pub(super) fn first_boot(settings: &Settings, birth: Birth) -> Box<dyn Member> {
             let config = vr_config(settings, &birth);
             Box::new(Vr::format(config, machine, birth.now))
         }
+        ProtocolName::NoPaxos => {
+            let config = nopaxos_config(settings, &birth);
+            Box::new(NoPaxos::format(config, machine, birth.now))
+        }
         ProtocolName::Unreplicated => {
             let retained = replica::history::DEFAULT_RETAINED_BYTES;
             Box::new(Unreplicated::new(machine, true, retained))
@@ -174,6 +179,10 @@ pub(super) fn restart(settings: &Settings, birth: Birth, boot: Boot) -> Option<B
         ProtocolName::Vr => {
             let config = vr_config(settings, &birth);
             Some(Box::new(Vr::restart(config, machine, birth.now, boot)))
+        }
+        ProtocolName::NoPaxos => {
+            let config = nopaxos_config(settings, &birth);
+            Some(Box::new(NoPaxos::restart(config, machine, birth.now, boot)))
         }
         ProtocolName::Unreplicated => None,
     }
@@ -222,6 +231,17 @@ fn vr_config(settings: &Settings, birth: &Birth) -> vr::Config {
         config.limits.uncommitted_entries = SPECULATIVE_ENTRIES;
         config.limits.ahead_requests = AHEAD_REQUESTS;
         config.limits.deferred.requests = DEFERRED_REQUESTS;
+    }
+    config
+}
+
+fn nopaxos_config(settings: &Settings, birth: &Birth) -> nopaxos::Config {
+    let mut config = nopaxos::Config::new(birth.me, birth.quorum);
+    config.mutant = settings.mutant.and_then(Mutant::of_nopaxos);
+    if settings.pauses {
+        config.limits.history.retained_bytes = RETAINED_BYTES;
+        config.limits.uncommitted_requests = SPECULATIVE_ENTRIES;
+        config.limits.waiting_packets = HELD_PACKETS;
     }
     config
 }
@@ -291,6 +311,7 @@ macro_rules! member_with_history {
 member_with_history!(SpecPaxos);
 member_with_history!(Rounds);
 member_with_history!(Vr);
+member_with_history!(NoPaxos);
 
 impl Member for Unreplicated<Machine> {
     fn protocol(&mut self) -> &mut dyn Protocol {

@@ -7,6 +7,7 @@ mod batch;
 mod entries;
 mod incarnations;
 mod list;
+pub mod nopaxos;
 mod prepare;
 mod request;
 pub mod rounds;
@@ -17,6 +18,7 @@ pub mod vr;
 pub use batch::{Batch, BatchIter};
 pub use entries::{Entries, EntriesIter, Entry};
 pub use incarnations::Incarnations;
+use nopaxos::NoPaxosMessage;
 pub use prepare::Prepare;
 pub use request::{Reply, Request, Wants};
 use rounds::RoundsMessage;
@@ -106,6 +108,8 @@ pub enum Message<'a> {
     Rounds(RoundsMessage<'a>),
     /// Replicas of Viewstamped Replication.
     Vr(VrMessage<'a>),
+    /// Replicas of NOPaxos, and what they answer clients.
+    NoPaxos(NoPaxosMessage<'a>),
 }
 
 /// The type byte of each message.
@@ -138,6 +142,9 @@ impl<'a> Message<'a> {
         }
         if let Some(message) = VrMessage::parse(tag, reader.clone()) {
             return message.map(Self::Vr);
+        }
+        if let Some(message) = NoPaxosMessage::parse(tag, reader.clone()) {
+            return message.map(Self::NoPaxos);
         }
         let message = match tag {
             tag::REQUEST => return Request::parse(reader).map(Self::Request),
@@ -254,6 +261,7 @@ impl<'a> Message<'a> {
             Self::Snapshot(message) => message.emit(out),
             Self::Rounds(message) => message.emit(out),
             Self::Vr(message) => message.emit(out),
+            Self::NoPaxos(message) => message.emit(out),
         }
     }
 
@@ -268,6 +276,7 @@ impl<'a> Message<'a> {
             Self::Prepare(prepare) => !prepare.fits_a_packet(),
             Self::Packet(packet) => !packet.fits_a_packet(),
             Self::Rounds(message) => message.is_bulk(),
+            Self::NoPaxos(message) => message.is_bulk(),
             _ => false,
         }
     }
