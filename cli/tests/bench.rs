@@ -49,10 +49,18 @@ fn processes_show_what_each_role_spends_and_the_capacity_of_the_bottleneck() {
         let role = roles.iter().find(|role| role["role"] == name).unwrap();
         role["us_per_request"].as_f64().unwrap()
     };
-    assert!(cost("r0") > cost("r1") && cost("s1") > 0.0, "{result}");
-    assert_eq!(result["bottleneck"], "r0", "the leader: {result}");
+    assert!(cost("s1") > 0.0, "{result}");
+    // Who leads depends on who was heard first while the switch had no rules yet.
+    let leader = result["bottleneck"].as_str().unwrap();
+    for replica in ["r0", "r1", "r2"] {
+        assert!(cost(replica) > 0.0, "{result}");
+        assert!(cost(replica) <= cost(leader), "{result}");
+    }
     let capacity = result["capacity_ops"].as_f64().unwrap();
-    assert!((capacity * cost("r0") / 1e6 - 1.0).abs() < 1e-6, "{result}");
+    assert!(
+        (capacity * cost(leader) / 1e6 - 1.0).abs() < 1e-6,
+        "{result}"
+    );
 }
 
 #[test]
