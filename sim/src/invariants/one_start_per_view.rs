@@ -134,9 +134,10 @@ impl Invariant for OneStartPerView {
 mod tests {
     use super::super::testing::sent;
     use super::*;
-    use wire::AgreedTime;
+    use wire::message::nopaxos::Committed;
     use wire::message::rounds::{Batch, Footing, Membership, Proposal, Values};
     use wire::message::{Entries, Incarnations, StartView};
+    use wire::{AgreedTime, SequenceNumber};
 
     fn start(view: u64, base: u64, hash: u8) -> Message<'static> {
         Message::StartView(StartView {
@@ -192,6 +193,32 @@ mod tests {
         start_epoch(&[packet], 0, |sight| invariant.see(sight)).unwrap();
         let longer = start_epoch(&[packet, packet], 0, |sight| invariant.see(sight));
         assert!(longer.unwrap_err().contains("position 2"));
+    }
+
+    #[test]
+    fn a_start_of_nopaxos_has_one_end_however_much_is_committed_by_then() {
+        let start = |last, committed, mark| {
+            Message::NoPaxos(NoPaxosMessage::Start(Start {
+                view: ViewNumber(1),
+                incarnations: Incarnations::unknown(3),
+                committed: Committed {
+                    slot: SlotNumber(committed),
+                    ..Committed::default()
+                },
+                head: SequenceNumber(9),
+                last: SlotNumber(last),
+                last_hash: SummaryHash([mark; 32]),
+                base: SlotNumber(0),
+                entries: Entries::NONE,
+            }))
+        };
+        let mut invariant = OneStartPerView::default();
+        assert_eq!(invariant.see(&sent(1, start(4, 0, 1))), Ok(()));
+        assert_eq!(invariant.see(&sent(1, start(4, 3, 1))), Ok(()));
+        for (who, last, mark) in [(1, 5, 1), (1, 4, 2), (2, 4, 1)] {
+            let seen = invariant.see(&sent(who, start(last, 0, mark))).unwrap_err();
+            assert!(seen.starts_with("view 1 begins with slot 4"), "{seen}");
+        }
     }
 
     #[test]

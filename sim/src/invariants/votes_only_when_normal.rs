@@ -1,5 +1,6 @@
-//! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE, a packet of a round or a REPORT: a replica that has promised a
-//! view votes in no lower one any more, and one that recovers votes for nothing.
+//! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE, a packet of a round or a REPORT,
+//! an ANSWER, a GAP-OK or a SYNC-OK of NOPaxos: a replica that has promised a view votes in no
+//! lower one any more, and one that recovers votes for nothing.
 
 use super::{Invariant, Sight};
 use replica::Mode;
@@ -117,8 +118,9 @@ impl Invariant for VotesOnlyWhenNormal {
 mod tests {
     use super::super::testing::{FakeLog, sent, step};
     use super::*;
+    use wire::message::nopaxos::{Answer, Executed};
     use wire::message::{Incarnations, StartViewChange, SyncReply};
-    use wire::{SlotNumber, SummaryHash};
+    use wire::{ClientId, RequestNumber, SequenceNumber, SlotNumber, SummaryHash};
 
     fn stop(view: u64) -> Message<'static> {
         Message::StartViewChange(StartViewChange {
@@ -153,6 +155,33 @@ mod tests {
         assert_eq!(invariant.see(&sent(1, sync_reply(2))), Ok(()));
         let seen = invariant.see(&sent(1, sync_reply(1))).unwrap_err();
         assert!(seen.contains("promised view 2"), "{seen}");
+    }
+
+    /// A leader's answer about what is committed tells what is decided; any other one counts.
+    #[test]
+    fn answers_of_nopaxos_are_votes_unless_they_tell_what_is_committed() {
+        let answer = |executed: Option<bool>| {
+            Message::NoPaxos(NoPaxosMessage::Answer(Answer {
+                client: ClientId(7),
+                number: RequestNumber(1),
+                replica: ReplicaId(1),
+                view: ViewNumber(1),
+                position: SequenceNumber(3),
+                executed: executed.map(|committed| Executed {
+                    slot: SlotNumber(3),
+                    hash: SummaryHash::EMPTY,
+                    committed,
+                    result: b"",
+                }),
+            }))
+        };
+        let mut invariant = VotesOnlyWhenNormal::default();
+        assert_eq!(invariant.see(&sent(1, answer(None))), Ok(()));
+        assert_eq!(invariant.see(&sent(1, stop(2))), Ok(()));
+        for (executed, holds) in [(None, false), (Some(false), false), (Some(true), true)] {
+            let seen = invariant.see(&sent(1, answer(executed)));
+            assert_eq!(seen.is_ok(), holds, "{executed:?}");
+        }
     }
 
     #[test]
