@@ -1,6 +1,7 @@
 //! Which protocols there are, and what whoever deploys, simulates or calls one must know of it
 //! beforehand. A new protocol is a line in each of these.
 
+use wire::message::mencius;
 use wire::message::rounds::RoundPacket;
 use wire::message::vr;
 
@@ -13,13 +14,21 @@ pub enum ProtocolName {
     Rounds,
     /// Viewstamped Replication, which is Multi-Paxos with a stable leader.
     Vr,
+    /// Mencius: every server leads, in turn.
+    Mencius,
     /// One server, no replication.
     Unreplicated,
 }
 
 impl ProtocolName {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::SpecPaxos, Self::Rounds, Self::Vr, Self::Unreplicated];
+    pub const ALL: [Self; 5] = [
+        Self::SpecPaxos,
+        Self::Rounds,
+        Self::Vr,
+        Self::Mencius,
+        Self::Unreplicated,
+    ];
 
     /// The name on the command line and in files.
     pub const fn name(self) -> &'static str {
@@ -27,6 +36,7 @@ impl ProtocolName {
             Self::SpecPaxos => "spec-paxos",
             Self::Rounds => "rounds",
             Self::Vr => "vr",
+            Self::Mencius => "mencius",
             Self::Unreplicated => "unreplicated",
         }
     }
@@ -43,7 +53,7 @@ impl ProtocolName {
 
     /// Whether clients send to one member; else to the group's address, and the root to all.
     pub const fn asks_one_member(self) -> bool {
-        matches!(self, Self::Rounds | Self::Vr)
+        matches!(self, Self::Rounds | Self::Vr | Self::Mencius)
     }
 
     /// Whether replies are votes, of which a superquorum must agree; else one reply says that the
@@ -60,7 +70,7 @@ impl ProtocolName {
 
     /// Whether the root's numbers mean anything to it.
     pub const fn uses_the_roots_order(self) -> bool {
-        !matches!(self, Self::Vr)
+        !matches!(self, Self::Vr | Self::Mencius)
     }
 
     /// Whether the members of a group can be changed.
@@ -70,7 +80,7 @@ impl ProtocolName {
 
     /// Whether replicas can be told to send each request alone.
     pub const fn has_batches_to_leave_out(self) -> bool {
-        matches!(self, Self::Vr)
+        matches!(self, Self::Vr | Self::Mencius)
     }
 
     /// Bytes of a packet that a client's operation must leave free, besides what its request
@@ -80,6 +90,7 @@ impl ProtocolName {
             Self::SpecPaxos | Self::Unreplicated => 0,
             Self::Rounds => RoundPacket::RESERVED,
             Self::Vr => vr::Prepare::RESERVED,
+            Self::Mencius => mencius::Propose::RESERVED,
         }
     }
 }

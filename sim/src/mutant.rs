@@ -38,6 +38,8 @@ pub enum Mutant {
     Rounds(replica::rounds::Mutant),
     /// A replica's core is, under Viewstamped Replication.
     Vr(replica::vr::Mutant),
+    /// A replica's core is, under Mencius.
+    Mencius(replica::mencius::Mutant),
     /// The root or its controller is.
     Fabric(FabricMutant),
 }
@@ -49,6 +51,7 @@ impl Mutant {
             ProtocolName::SpecPaxos => replica::Mutant::ALL.map(Self::SpecPaxos).into(),
             ProtocolName::Rounds => replica::rounds::Mutant::ALL.map(Self::Rounds).into(),
             ProtocolName::Vr => replica::vr::Mutant::ALL.map(Self::Vr).into(),
+            ProtocolName::Mencius => replica::mencius::Mutant::ALL.map(Self::Mencius).into(),
             ProtocolName::Unreplicated => Vec::new(),
         };
         let is_felt = |mutant: &FabricMutant| match mutant {
@@ -81,7 +84,7 @@ impl Mutant {
     pub const fn is_caught_by_hand(self) -> bool {
         match self {
             Self::Rounds(mutant) => mutant.is_caught_by_hand(),
-            Self::SpecPaxos(_) | Self::Vr(_) | Self::Fabric(_) => false,
+            Self::SpecPaxos(_) | Self::Vr(_) | Self::Mencius(_) | Self::Fabric(_) => false,
         }
     }
 
@@ -91,6 +94,7 @@ impl Mutant {
             Self::SpecPaxos(mutant) => mutant.name(),
             Self::Rounds(mutant) => mutant.name(),
             Self::Vr(mutant) => mutant.name(),
+            Self::Mencius(mutant) => mutant.name(),
             Self::Fabric(mutant) => mutant.name(),
         }
     }
@@ -115,6 +119,14 @@ impl Mutant {
     pub(crate) fn of_vr(self) -> Option<replica::vr::Mutant> {
         match self {
             Self::Vr(mutant) => Some(mutant),
+            _ => None,
+        }
+    }
+
+    /// What cores under Mencius are told of it.
+    pub(crate) fn of_mencius(self) -> Option<replica::mencius::Mutant> {
+        match self {
+            Self::Mencius(mutant) => Some(mutant),
             _ => None,
         }
     }

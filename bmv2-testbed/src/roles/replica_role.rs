@@ -8,6 +8,7 @@ use link::{Clock, Endpoint, Inbox, Node, StopFlag};
 use replica::Persistent;
 use replica::driver::{Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk};
 use replica::history::DEFAULT_RETAINED_BYTES;
+use replica::mencius::{self, Mencius};
 use replica::rounds::{self, ReadPath, Rounds};
 use replica::spec_paxos::{self, Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
@@ -75,6 +76,19 @@ pub fn replica_node(
                 Boot::First => Vr::format(config, machine, now),
                 Boot::Again { persistent, starts } => {
                     Vr::restart(config, machine, now, again(persistent, starts))
+                }
+            };
+            let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;
+            Ok((Box::new(node), handle))
+        }
+        ProtocolName::Mencius => {
+            let mut config = mencius::Config::new(me, deployment.quorum());
+            config.payload_limit = endpoint.payload_limit().saturating_sub(STAMP_LEN);
+            config.batching = deployment.batching;
+            let core = match boot {
+                Boot::First => Mencius::format(config, machine, now),
+                Boot::Again { persistent, starts } => {
+                    Mencius::restart(config, machine, now, again(persistent, starts))
                 }
             };
             let (node, handle) = ReplicaNode::new(me, group, core, endpoint, bulk, store)?;

@@ -116,6 +116,7 @@ pub(crate) fn kind_of(message: &Message<'_>) -> &'static str {
         Message::Snapshot(_) => "snapshot",
         Message::Rounds(_) => "rounds",
         Message::Vr(_) => "vr",
+        Message::Mencius(_) => "mencius",
     }
 }
 
@@ -139,6 +140,7 @@ fn view_of(message: &Message<'_>) -> Option<ViewNumber> {
         | Message::FetchPackets(_)
         | Message::Packet(_)
         | Message::Rounds(_)
-        | Message::Vr(_) => None,
+        | Message::Vr(_)
+        | Message::Mencius(_) => None,
     }
 }

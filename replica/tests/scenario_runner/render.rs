@@ -72,6 +72,11 @@ fn degraded(degraded: bool) -> &'static str {
     if degraded { ", degraded" } else { "" }
 }
 
+/// A message of a protocol that these scenarios are not about.
+fn line(message: &Message<'_>) -> String {
+    wire::pretty::Text(message).to_string()
+}
+
 /// One message.
 pub(crate) fn message(message: &Message<'_>, names: &Names) -> String {
     let text = match message {
@@ -140,7 +145,7 @@ pub(crate) fn message(message: &Message<'_>, names: &Names) -> String {
         Message::Snapshot(m) => {
             format!("view {}, slot {}, {}", m.view, m.slot, names.hash(m.hash))
         }
-        Message::Rounds(_) | Message::Vr(_) => format!("{}", wire::pretty::Text(message)),
+        Message::Rounds(_) | Message::Vr(_) | Message::Mencius(_) => line(message),
     };
     format!("{} {text}", kind_of(message))
 }

@@ -6,6 +6,7 @@
 mod batch;
 mod entries;
 mod incarnations;
+pub mod mencius;
 mod prepare;
 mod request;
 pub mod rounds;
@@ -16,6 +17,7 @@ pub mod vr;
 pub use batch::{Batch, BatchIter};
 pub use entries::{Entries, EntriesIter, Entry};
 pub use incarnations::Incarnations;
+use mencius::MenciusMessage;
 pub use prepare::Prepare;
 pub use request::{Reply, Request, Wants};
 use rounds::RoundsMessage;
@@ -105,6 +107,8 @@ pub enum Message<'a> {
     Rounds(RoundsMessage<'a>),
     /// Replicas of Viewstamped Replication.
     Vr(VrMessage<'a>),
+    /// Servers of Mencius.
+    Mencius(MenciusMessage<'a>),
 }
 
 /// The type byte of each message.
@@ -137,6 +141,9 @@ impl<'a> Message<'a> {
         }
         if let Some(message) = VrMessage::parse(tag, reader.clone()) {
             return message.map(Self::Vr);
+        }
+        if let Some(message) = MenciusMessage::parse(tag, reader.clone()) {
+            return message.map(Self::Mencius);
         }
         let message = match tag {
             tag::REQUEST => return Request::parse(reader).map(Self::Request),
@@ -253,6 +260,7 @@ impl<'a> Message<'a> {
             Self::Snapshot(message) => message.emit(out),
             Self::Rounds(message) => message.emit(out),
             Self::Vr(message) => message.emit(out),
+            Self::Mencius(message) => message.emit(out),
         }
     }
 
@@ -267,6 +275,7 @@ impl<'a> Message<'a> {
             Self::Prepare(prepare) => !prepare.fits_a_packet(),
             Self::Packet(packet) => !packet.fits_a_packet(),
             Self::Rounds(message) => message.is_bulk(),
+            Self::Mencius(message) => message.is_bulk(),
             _ => false,
         }
     }
