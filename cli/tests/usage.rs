@@ -35,7 +35,7 @@ fn mistakes_are_told_with_what_is_valid() {
         ),
         (
             vec!["up", "--protocol=chords"],
-            "spec-paxos, rounds, unreplicated",
+            "spec-paxos, rounds, vr, mencius, unreplicated",
         ),
         (
             vec!["up", "--doors=4"],

@@ -415,7 +415,10 @@ mod tests {
             text.contains("protocol spec-paxos trusts the root"),
             "{text}"
         );
-        assert!(text.ends_with("--faults=lying-root: rounds)"), "{text}");
+        assert!(
+            text.ends_with("--faults=lying-root: rounds, vr, mencius)"),
+            "{text}"
+        );
         let rounds = Settings {
             protocol: ProtocolName::Rounds,
             ..lied_to

@@ -69,7 +69,8 @@ pub struct Limits {
     /// A server proposes for its own instances at most so many turns beyond what it has executed.
     pub window: u64,
     /// So many turns beyond what is in use are revoked together: the group does not stop for each
-    /// instance of a server that is gone.
+    /// instance of a server that is gone. The window must be larger by 2 at least: a server that
+    /// was revoked though it is there must be able to propose beyond that.
     pub revoke_ahead: u64,
     /// Requests that a server has taken and that are not executed. More are not taken; clients
     /// ask again.
@@ -87,7 +88,7 @@ impl Default for Limits {
         Self {
             history: Bounds::default(),
             window: 1_024,
-            revoke_ahead: 1_024,
+            revoke_ahead: 512,
             requests: 65_536,
             request_bytes: 64 << 20,
             retained_batches: 65_536,

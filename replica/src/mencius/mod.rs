@@ -100,6 +100,12 @@ impl<S: StateMachine> Mencius<S> {
     }
 
     fn new(config: Config, machine: S, now: Tick) -> Self {
+        let (window, ahead) = (config.limits.window, config.limits.revoke_ahead);
+        assert!(
+            window >= ahead + 2,
+            "a window of {window} turns, and {ahead} are revoked ahead: at least {} are needed",
+            ahead + 2
+        );
         let n = config.quorum.n();
         let mut server = Self {
             history: History::new(machine, true, config.limits.history),

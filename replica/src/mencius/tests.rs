@@ -5,7 +5,7 @@ use crate::Effect;
 use crate::quorum::Quorum;
 use crate::state_machine::{RestoreError, Stamp};
 use std::vec;
-use wire::message::mencius::{Lane, Propose, Status};
+use wire::message::mencius::{Ballot, Lane, Prepare, Propose, Revoke, Status};
 use wire::message::{Batch, Request, Wants};
 use wire::{AgreedTime, ClientId, HostAddress, RequestNumber, SlotNumber, SummaryHash};
 
@@ -193,4 +193,33 @@ fn what_was_skipped_in_a_life_that_is_over_may_be_proposed_for_in_the_next() {
     give(&mut server, status(lane_of_zero(1, 1, 1, 4)), &mut replies);
     assert_eq!(server.executed(), InstanceNumber(1));
     assert_eq!(server.history().machine().0, 1);
+}
+
+/// A server that was taken for crashed though it is there must propose beyond what was revoked,
+/// also if nobody else asks for anything: its window has to reach there.
+#[test]
+fn who_was_revoked_wrongly_proposes_beyond() {
+    let mut server = server(0);
+    let mut replies = 0;
+    let ahead = server.config.turn() * server.config.limits.revoke_ahead;
+    let prepare = Prepare {
+        replica: ReplicaId(1),
+        incarnations: Incarnations::unknown(3),
+        owner: ReplicaId(0),
+        ballot: Ballot {
+            round: 1,
+            replica: ReplicaId(1),
+            incarnation: 0,
+        },
+        up_to: InstanceNumber(ahead),
+    };
+    let prepare = Message::Mencius(MenciusMessage::Revoke(Revoke::Prepare(prepare)));
+    assert_eq!(give(&mut server, prepare, &mut replies).len(), 1);
+    let sent = give(
+        &mut server,
+        Message::Request(request(1, b"a")),
+        &mut replies,
+    );
+    assert_eq!(proposals(&sent), [1]);
+    assert!(server.own_lane().last > InstanceNumber(ahead));
 }

@@ -1,10 +1,12 @@
-//! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE, a packet of a round or a REPORT: a replica that has promised a
+//! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE, a packet of a round or a REPORT,
+//! and with Mencius an ACK, a PROMISE or an ACCEPTED: a replica that has promised a
 //! view votes in no lower one any more, and one that recovers votes for nothing.
 
 use super::{Invariant, Sight};
 use replica::Mode;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::message::Message;
+use wire::message::mencius::{MenciusMessage, Revoke};
 use wire::message::rounds::RoundsMessage;
 use wire::{ReplicaId, ViewNumber};
 
@@ -29,6 +31,11 @@ fn vote(message: &Message<'_>) -> Option<(ViewNumber, &'static str)> {
         // One that forgot its votes only promises.
         Message::Rounds(RoundsMessage::Report(report)) if !report.forgot => {
             Some((report.epoch.as_view(), "a REPORT"))
+        }
+        // Mencius has no views.
+        Message::Mencius(MenciusMessage::Ack(_)) => Some((ViewNumber::ZERO, "an ACK")),
+        Message::Mencius(MenciusMessage::Revoke(Revoke::Promise(_) | Revoke::Accepted(_))) => {
+            Some((ViewNumber::ZERO, "an answer to a revocation"))
         }
         _ => None,
     }
