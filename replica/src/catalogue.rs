@@ -1,6 +1,7 @@
 //! Which protocols there are, and what whoever deploys, simulates or calls one must know of it
 //! beforehand. A new protocol is a line in each of these.
 
+use wire::message::mencius;
 use wire::message::rounds::RoundPacket;
 use wire::message::vr;
 
@@ -15,17 +16,20 @@ pub enum ProtocolName {
     Vr,
     /// NOPaxos.
     NoPaxos,
+    /// Mencius: every server leads, in turn.
+    Mencius,
     /// One server, no replication.
     Unreplicated,
 }
 
 impl ProtocolName {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::SpecPaxos,
         Self::Rounds,
         Self::Vr,
         Self::NoPaxos,
+        Self::Mencius,
         Self::Unreplicated,
     ];
 
@@ -36,6 +40,7 @@ impl ProtocolName {
             Self::Rounds => "rounds",
             Self::Vr => "vr",
             Self::NoPaxos => "nopaxos",
+            Self::Mencius => "mencius",
             Self::Unreplicated => "unreplicated",
         }
     }
@@ -52,7 +57,7 @@ impl ProtocolName {
 
     /// Whether clients send to one member; else to the group's address, and the root to all.
     pub const fn asks_one_member(self) -> bool {
-        matches!(self, Self::Rounds | Self::Vr)
+        matches!(self, Self::Rounds | Self::Vr | Self::Mencius)
     }
 
     /// Whether replies are votes, of which a superquorum must agree, or a majority with the leader
@@ -69,7 +74,7 @@ impl ProtocolName {
 
     /// Whether the root's numbers mean anything to it.
     pub const fn uses_the_roots_order(self) -> bool {
-        !matches!(self, Self::Vr)
+        !matches!(self, Self::Vr | Self::Mencius)
     }
 
     /// Whether the members of a group can be changed.
@@ -79,7 +84,7 @@ impl ProtocolName {
 
     /// Whether replicas can be told to send each request alone.
     pub const fn has_batches_to_leave_out(self) -> bool {
-        matches!(self, Self::Vr)
+        matches!(self, Self::Vr | Self::Mencius)
     }
 
     /// Bytes of a packet that a client's operation must leave free, besides what its request
@@ -89,6 +94,7 @@ impl ProtocolName {
             Self::SpecPaxos | Self::NoPaxos | Self::Unreplicated => 0,
             Self::Rounds => RoundPacket::RESERVED,
             Self::Vr => vr::Prepare::RESERVED,
+            Self::Mencius => mencius::Propose::RESERVED,
         }
     }
 }

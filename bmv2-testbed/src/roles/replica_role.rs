@@ -8,6 +8,7 @@ use apps::null::Null;
 use link::{Clock, Endpoint, Inbox, Node, StopFlag};
 use replica::driver::{Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk};
 use replica::history::DEFAULT_RETAINED_BYTES;
+use replica::mencius::{self, Mencius};
 use replica::nopaxos::{self, NoPaxos};
 use replica::rounds::{self, ReadPath, Rounds};
 use replica::spec_paxos::{Config, SpecPaxos};
@@ -108,6 +109,15 @@ impl Birth<'_> {
                 self.around(match again(boot) {
                     None => NoPaxos::format(config, machine, now),
                     Some(boot) => NoPaxos::restart(config, machine, now, boot),
+                })
+            }
+            ProtocolName::Mencius => {
+                let mut config = mencius::Config::new(me, quorum);
+                config.payload_limit = payload_limit;
+                config.batching = deployment.batching;
+                self.around(match again(boot) {
+                    None => Mencius::format(config, machine, now),
+                    Some(boot) => Mencius::restart(config, machine, now, boot),
                 })
             }
             ProtocolName::Unreplicated => {

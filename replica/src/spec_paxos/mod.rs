@@ -227,7 +227,8 @@ impl<S: StateMachine> SpecPaxos<S> {
             | Message::Prepare(_)
             | Message::Rounds(_)
             | Message::Vr(_)
-            | Message::NoPaxos(_) => None,
+            | Message::NoPaxos(_)
+            | Message::Mencius(_) => None,
         }
     }
 
@@ -283,7 +284,8 @@ impl<S: StateMachine> SpecPaxos<S> {
             | Message::Reply(_)
             | Message::Rounds(_)
             | Message::Vr(_)
-            | Message::NoPaxos(_) => {
+            | Message::NoPaxos(_)
+            | Message::Mencius(_) => {
                 self.counters.rejected += 1;
             }
         }

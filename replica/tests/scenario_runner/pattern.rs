@@ -117,6 +117,7 @@ pub(crate) fn kind_of(message: &Message<'_>) -> &'static str {
         Message::Rounds(_) => "rounds",
         Message::Vr(_) => "vr",
         Message::NoPaxos(_) => "nopaxos",
+        Message::Mencius(_) => "mencius",
     }
 }
 
@@ -141,6 +142,7 @@ fn view_of(message: &Message<'_>) -> Option<ViewNumber> {
         | Message::Packet(_)
         | Message::Rounds(_)
         | Message::Vr(_)
-        | Message::NoPaxos(_) => None,
+        | Message::NoPaxos(_)
+        | Message::Mencius(_) => None,
     }
 }

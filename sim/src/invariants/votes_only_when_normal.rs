@@ -1,11 +1,13 @@
 //! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE, a packet of a round or a REPORT,
-//! an ANSWER, a GAP-OK or a SYNC-OK of NOPaxos: a replica that has promised a view votes in no
-//! lower one any more, and one that recovers votes for nothing.
+//! an ANSWER, a GAP-OK or a SYNC-OK of NOPaxos, an ACK, a PROMISE or an ACCEPTED of Mencius: a
+//! replica that has promised a view votes in no lower one any more, and one that recovers votes for
+//! nothing.
 
 use super::{Invariant, Sight};
 use replica::Mode;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::message::Message;
+use wire::message::mencius::{MenciusMessage, Revoke};
 use wire::message::nopaxos::NoPaxosMessage;
 use wire::message::rounds::RoundsMessage;
 use wire::{ReplicaId, ViewNumber};
@@ -32,6 +34,11 @@ fn vote(message: &Message<'_>) -> Option<(ViewNumber, &'static str)> {
         // One that forgot its votes only promises.
         Message::Rounds(RoundsMessage::Report(report)) if !report.forgot => {
             Some((report.epoch.as_view(), "a REPORT"))
+        }
+        // Mencius has no views.
+        Message::Mencius(MenciusMessage::Ack(_)) => Some((ViewNumber::ZERO, "an ACK")),
+        Message::Mencius(MenciusMessage::Revoke(Revoke::Promise(_) | Revoke::Accepted(_))) => {
+            Some((ViewNumber::ZERO, "an answer to a revocation"))
         }
         _ => None,
     }

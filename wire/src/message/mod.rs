@@ -7,6 +7,7 @@ mod batch;
 mod entries;
 mod incarnations;
 mod list;
+pub mod mencius;
 pub mod nopaxos;
 mod prepare;
 mod request;
@@ -18,6 +19,7 @@ pub mod vr;
 pub use batch::{Batch, BatchIter};
 pub use entries::{Entries, EntriesIter, Entry};
 pub use incarnations::Incarnations;
+use mencius::MenciusMessage;
 use nopaxos::NoPaxosMessage;
 pub use prepare::Prepare;
 pub use request::{Reply, Request, Wants};
@@ -110,6 +112,8 @@ pub enum Message<'a> {
     Vr(VrMessage<'a>),
     /// Replicas of NOPaxos, and what they answer clients.
     NoPaxos(NoPaxosMessage<'a>),
+    /// Servers of Mencius.
+    Mencius(MenciusMessage<'a>),
 }
 
 /// The type byte of each message.
@@ -145,6 +149,9 @@ impl<'a> Message<'a> {
         }
         if let Some(message) = NoPaxosMessage::parse(tag, reader.clone()) {
             return message.map(Self::NoPaxos);
+        }
+        if let Some(message) = MenciusMessage::parse(tag, reader.clone()) {
+            return message.map(Self::Mencius);
         }
         let message = match tag {
             tag::REQUEST => return Request::parse(reader).map(Self::Request),
@@ -262,6 +269,7 @@ impl<'a> Message<'a> {
             Self::Rounds(message) => message.emit(out),
             Self::Vr(message) => message.emit(out),
             Self::NoPaxos(message) => message.emit(out),
+            Self::Mencius(message) => message.emit(out),
         }
     }
 
@@ -277,6 +285,7 @@ impl<'a> Message<'a> {
             Self::Packet(packet) => !packet.fits_a_packet(),
             Self::Rounds(message) => message.is_bulk(),
             Self::NoPaxos(message) => message.is_bulk(),
+            Self::Mencius(message) => message.is_bulk(),
             _ => false,
         }
     }
