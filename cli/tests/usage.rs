@@ -33,10 +33,7 @@ fn mistakes_are_told_with_what_is_valid() {
             vec!["up", "--protocol=unreplicated"],
             "exactly 1 replica, not 3",
         ),
-        (
-            vec!["up", "--protocol=chords"],
-            "spec-paxos, rounds, vr, unreplicated",
-        ),
+        (vec!["up", "--protocol=chords"], "spec-paxos, rounds, vr"),
         (
             vec!["up", "--doors=4"],
             "4 front doors are not possible: valid are 1 to 3, one a replica",

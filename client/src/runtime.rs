@@ -256,21 +256,22 @@ impl<C: Callers> ClientNode<C> {
                 .ok()
                 .filter(|(stamp, _)| stamp.group == settings.group)
                 .and_then(|(_, bytes)| Message::parse(bytes).ok());
-            let Some(Message::Reply(reply)) = parsed else {
+            let addressee = parsed.as_ref().and_then(ClientCore::addressee);
+            let (Some(message), Some((client, number, replica))) = (parsed, addressee) else {
                 count(&statistics.foreign);
                 return;
             };
-            let index = usize::try_from(reply.client.0 & 0xffff).unwrap_or(usize::MAX);
+            let index = usize::try_from(client.0 & 0xffff).unwrap_or(usize::MAX);
             if let Some(logical) = logical.get_mut(index) {
                 let looked = logical
                     .look
-                    .take_if(|look| (look.home, look.number) == (reply.replica, reply.number));
+                    .take_if(|look| (look.home, look.number) == (replica, number));
                 if let Some(look) = looked.filter(|look| now <= look.until) {
                     routes.is_home(look.home);
                 }
-                let step = logical.core.on_reply(now, &reply);
+                let step = logical.core.on_message(now, &message);
                 if matches!(step, Step::Done(_)) {
-                    routes.answered(logical.route, reply.replica);
+                    routes.answered(logical.route, replica);
                 }
                 if step != Step::Wait {
                     steps.push((index, step));

@@ -1,6 +1,7 @@
 //! Which protocols there are, and what whoever deploys, simulates or calls one must know of it
 //! beforehand. A new protocol is a line in each of these.
 
+use wire::message::mencius;
 use wire::message::rounds::RoundPacket;
 use wire::message::vr;
 
@@ -13,13 +14,24 @@ pub enum ProtocolName {
     Rounds,
     /// Viewstamped Replication, which is Multi-Paxos with a stable leader.
     Vr,
+    /// NOPaxos.
+    NoPaxos,
+    /// Mencius: every server leads, in turn.
+    Mencius,
     /// One server, no replication.
     Unreplicated,
 }
 
 impl ProtocolName {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::SpecPaxos, Self::Rounds, Self::Vr, Self::Unreplicated];
+    pub const ALL: [Self; 6] = [
+        Self::SpecPaxos,
+        Self::Rounds,
+        Self::Vr,
+        Self::NoPaxos,
+        Self::Mencius,
+        Self::Unreplicated,
+    ];
 
     /// The name on the command line and in files.
     pub const fn name(self) -> &'static str {
@@ -27,6 +39,8 @@ impl ProtocolName {
             Self::SpecPaxos => "spec-paxos",
             Self::Rounds => "rounds",
             Self::Vr => "vr",
+            Self::NoPaxos => "nopaxos",
+            Self::Mencius => "mencius",
             Self::Unreplicated => "unreplicated",
         }
     }
@@ -43,24 +57,24 @@ impl ProtocolName {
 
     /// Whether clients send to one member; else to the group's address, and the root to all.
     pub const fn asks_one_member(self) -> bool {
-        matches!(self, Self::Rounds | Self::Vr)
+        matches!(self, Self::Rounds | Self::Vr | Self::Mencius)
     }
 
-    /// Whether replies are votes, of which a superquorum must agree; else one reply says that the
-    /// request is committed.
+    /// Whether replies are votes, of which a superquorum must agree, or a majority with the leader
+    /// in it; else one reply says that the request is committed.
     pub const fn answers_before_commit(self) -> bool {
-        matches!(self, Self::SpecPaxos)
+        matches!(self, Self::SpecPaxos | Self::NoPaxos)
     }
 
     /// Whether it is only safe, or its figures only mean something, while the root gives each
     /// packet of a term a number of its own, one after the other.
     pub const fn trusts_the_root(self) -> bool {
-        matches!(self, Self::SpecPaxos | Self::Unreplicated)
+        matches!(self, Self::SpecPaxos | Self::NoPaxos | Self::Unreplicated)
     }
 
     /// Whether the root's numbers mean anything to it.
     pub const fn uses_the_roots_order(self) -> bool {
-        !matches!(self, Self::Vr)
+        !matches!(self, Self::Vr | Self::Mencius)
     }
 
     /// Whether the members of a group can be changed.
@@ -70,16 +84,17 @@ impl ProtocolName {
 
     /// Whether replicas can be told to send each request alone.
     pub const fn has_batches_to_leave_out(self) -> bool {
-        matches!(self, Self::Vr)
+        matches!(self, Self::Vr | Self::Mencius)
     }
 
     /// Bytes of a packet that a client's operation must leave free, besides what its request
     /// takes, because the member that is asked passes it on with more around it.
     pub const fn reserved_bytes(self) -> usize {
         match self {
-            Self::SpecPaxos | Self::Unreplicated => 0,
+            Self::SpecPaxos | Self::NoPaxos | Self::Unreplicated => 0,
             Self::Rounds => RoundPacket::RESERVED,
             Self::Vr => vr::Prepare::RESERVED,
+            Self::Mencius => mencius::Propose::RESERVED,
         }
     }
 }

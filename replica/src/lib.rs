@@ -10,6 +10,8 @@
 //! - [`spec_paxos`]: Speculative Paxos (NSDI'15), split by phase
 //! - [`rounds`]: synchronous rounds, all members propose, split by phase
 //! - [`vr`]: Viewstamped Replication, which is Multi-Paxos with a stable leader, split by phase
+//! - [`nopaxos`]: NOPaxos, which agrees only on what the network has lost, split by phase
+//! - [`mencius`]: Mencius, every server leads in turn, split by phase
 //! - [`unreplicated`]: one server, the ceiling that everything is compared with
 //! - [`history`], [`client_table`], [`quorum`]: what protocols share
 //! - [`mutant`]: deliberate breaks, for tests of the checkers
@@ -28,7 +30,9 @@ pub mod driver;
 pub mod effects;
 mod held;
 pub mod history;
+pub mod mencius;
 pub mod mutant;
+pub mod nopaxos;
 mod peers;
 pub mod protocol;
 pub mod quorum;

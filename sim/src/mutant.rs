@@ -38,6 +38,10 @@ pub enum Mutant {
     Rounds(replica::rounds::Mutant),
     /// A replica's core is, under Viewstamped Replication.
     Vr(replica::vr::Mutant),
+    /// A replica's core is, under NOPaxos.
+    NoPaxos(replica::nopaxos::Mutant),
+    /// A replica's core is, under Mencius.
+    Mencius(replica::mencius::Mutant),
     /// The root or its controller is.
     Fabric(FabricMutant),
 }
@@ -49,6 +53,8 @@ impl Mutant {
             ProtocolName::SpecPaxos => replica::Mutant::ALL.map(Self::SpecPaxos).into(),
             ProtocolName::Rounds => replica::rounds::Mutant::ALL.map(Self::Rounds).into(),
             ProtocolName::Vr => replica::vr::Mutant::ALL.map(Self::Vr).into(),
+            ProtocolName::NoPaxos => replica::nopaxos::Mutant::ALL.map(Self::NoPaxos).into(),
+            ProtocolName::Mencius => replica::mencius::Mutant::ALL.map(Self::Mencius).into(),
             ProtocolName::Unreplicated => Vec::new(),
         };
         let is_felt = |mutant: &FabricMutant| match mutant {
@@ -83,6 +89,8 @@ impl Mutant {
             Self::SpecPaxos(mutant) => mutant.name(),
             Self::Rounds(mutant) => mutant.name(),
             Self::Vr(mutant) => mutant.name(),
+            Self::NoPaxos(mutant) => mutant.name(),
+            Self::Mencius(mutant) => mutant.name(),
             Self::Fabric(mutant) => mutant.name(),
         }
     }
@@ -107,6 +115,22 @@ impl Mutant {
     pub(crate) fn of_vr(self) -> Option<replica::vr::Mutant> {
         match self {
             Self::Vr(mutant) => Some(mutant),
+            _ => None,
+        }
+    }
+
+    /// What cores under NOPaxos are told of it.
+    pub(crate) fn of_nopaxos(self) -> Option<replica::nopaxos::Mutant> {
+        match self {
+            Self::NoPaxos(mutant) => Some(mutant),
+            _ => None,
+        }
+    }
+
+    /// What cores under Mencius are told of it.
+    pub(crate) fn of_mencius(self) -> Option<replica::mencius::Mutant> {
+        match self {
+            Self::Mencius(mutant) => Some(mutant),
             _ => None,
         }
     }

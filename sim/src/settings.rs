@@ -427,7 +427,7 @@ mod tests {
             text.contains("protocol spec-paxos trusts the root"),
             "{text}"
         );
-        assert!(text.ends_with("--faults=lying-root: rounds, vr)"), "{text}");
+        assert!(text.contains("--faults=lying-root: rounds, vr"), "{text}");
         let rounds = Settings {
             protocol: ProtocolName::Rounds,
             ..lied_to

@@ -3,8 +3,8 @@
 //! The reader never trusts a length: taking more than is there is an error, not a panic.
 
 use crate::{
-    AgreedTime, ClientId, EpochNumber, HostAddress, Position, ReplicaId, RequestNumber,
-    RoundsEpoch, SequenceNumber, SlotNumber, SummaryHash, ViewNumber,
+    AgreedTime, ClientId, EpochNumber, HostAddress, InstanceNumber, Position, ReplicaId,
+    RequestNumber, RoundsEpoch, SequenceNumber, SlotNumber, SummaryHash, ViewNumber,
 };
 use alloc::vec::Vec;
 
@@ -168,6 +168,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn position(&mut self, what: &'static str) -> Result<Position, WireError> {
         self.u64(what).map(Position)
+    }
+
+    pub(crate) fn instance(&mut self, what: &'static str) -> Result<InstanceNumber, WireError> {
+        self.u64(what).map(InstanceNumber)
     }
 
     pub(crate) fn sequence(&mut self) -> Result<SequenceNumber, WireError> {

@@ -64,6 +64,12 @@ number!(
     u64
 );
 number!(
+    /// One of the decisions that servers of Mencius take turns to propose for, counted from 1; 0 is
+    /// "before the first".
+    InstanceNumber,
+    u64
+);
+number!(
     /// Index of a replica in its group, from 0.
     ReplicaId,
     u8

@@ -22,8 +22,9 @@ mod stamp;
 
 pub use bytes::WireError;
 pub use ids::{
-    AgreedTime, ClientId, EpochNumber, GroupId, HostAddress, Position, ReplicaId, RequestNumber,
-    RoundNumber, RoundsEpoch, SequenceNumber, SlotNumber, SummaryHash, Tick, ViewNumber,
+    AgreedTime, ClientId, EpochNumber, GroupId, HostAddress, InstanceNumber, Position, ReplicaId,
+    RequestNumber, RoundNumber, RoundsEpoch, SequenceNumber, SlotNumber, SummaryHash, Tick,
+    ViewNumber,
 };
 pub use members::Members;
 pub use message::Message;

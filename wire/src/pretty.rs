@@ -1,5 +1,7 @@
 //! One line per packet for people: stamp, then message, in the words of the papers.
 
+mod mencius;
+mod nopaxos;
 mod rounds;
 mod vr;
 
@@ -80,6 +82,8 @@ impl fmt::Display for Text<'_> {
             | Message::Snapshot(_) => transfer(f, self.0),
             Message::Rounds(message) => rounds::write(f, message),
             Message::Vr(message) => vr::write(f, message),
+            Message::NoPaxos(message) => nopaxos::write(f, message),
+            Message::Mencius(message) => mencius::write(f, message),
         }
     }
 }

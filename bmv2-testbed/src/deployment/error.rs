@@ -32,7 +32,7 @@ pub enum DeploymentError {
     FixedMembers(ProtocolName),
     /// Leaving out the batches of a protocol that cannot do without, or has none.
     #[error(
-        "protocol {} has no batches to leave out: leave --batching out, or use --protocol=vr",
+        "protocol {} has no batches to leave out: leave --batching out, or use --protocol=vr or --protocol=mencius",
         .0.name()
     )]
     AlwaysBatches(ProtocolName),

@@ -8,6 +8,8 @@ use apps::null::Null;
 use link::{Clock, Endpoint, Inbox, Node, StopFlag};
 use replica::driver::{Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk};
 use replica::history::DEFAULT_RETAINED_BYTES;
+use replica::mencius::{self, Mencius};
+use replica::nopaxos::{self, NoPaxos};
 use replica::rounds::{self, ReadPath, Rounds};
 use replica::spec_paxos::{Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
@@ -17,6 +19,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wire::message::Reply;
+use wire::message::nopaxos::Answer;
 use wire::{GroupId, ReplicaId, STAMP_LEN};
 
 /// How long the operator's question may take.
@@ -33,7 +36,10 @@ pub fn replica_node(
     bulk: Bulk,
     store: Option<(StateFile, Boot)>,
 ) -> Result<(Box<dyn Node>, ReplicaHandle), RoleError> {
-    let overhead = STAMP_LEN + Reply::OVERHEAD;
+    let overhead = match deployment.protocol {
+        ProtocolName::NoPaxos => STAMP_LEN + Answer::OVERHEAD,
+        _ => STAMP_LEN + Reply::OVERHEAD,
+    };
     let reply_limit = endpoint.payload_limit().saturating_sub(overhead);
     let (store, boot) = store.map_or((None, Boot::First), |(store, boot)| (Some(store), boot));
     let birth = Birth {
@@ -96,6 +102,22 @@ impl Birth<'_> {
                 self.around(match again(boot) {
                     None => Vr::format(config, machine, now),
                     Some(boot) => Vr::restart(config, machine, now, boot),
+                })
+            }
+            ProtocolName::NoPaxos => {
+                let config = nopaxos::Config::new(me, quorum);
+                self.around(match again(boot) {
+                    None => NoPaxos::format(config, machine, now),
+                    Some(boot) => NoPaxos::restart(config, machine, now, boot),
+                })
+            }
+            ProtocolName::Mencius => {
+                let mut config = mencius::Config::new(me, quorum);
+                config.payload_limit = payload_limit;
+                config.batching = deployment.batching;
+                self.around(match again(boot) {
+                    None => Mencius::format(config, machine, now),
+                    Some(boot) => Mencius::restart(config, machine, now, boot),
                 })
             }
             ProtocolName::Unreplicated => {

@@ -80,7 +80,7 @@ pub(crate) struct UpArguments {
     /// Whether reads do without a place in the log, by protocol rounds.
     #[arg(long, env = "DOWNBEAT_READ_BARRIER", default_value = "on")]
     pub(crate) read_barrier: Switch,
-    /// Whether requests that come while others are on the way go together, by protocol vr.
+    /// Whether requests that come while others are on the way go together, by protocols vr and mencius.
     #[arg(long, env = "DOWNBEAT_BATCHING", default_value = "on")]
     pub(crate) batching: Switch,
     /// What decides which frames are lost or overtaken.

@@ -2,20 +2,23 @@
 //!
 //! Packets and times go in, requests to send and outcomes come out. A request is done when
 //! a superquorum of replicas agrees on (view, slot, hash, result) in one view, or when one of
-//! them says that it is committed (NSDI'15, section 4.2).
+//! them says that it is committed (NSDI'15, section 4.2). Other protocols, other [`Agreement`]s.
 
 mod backoff;
+mod led;
 mod rotation;
 mod votes;
 
 pub use rotation::Rotation;
 
 use backoff::Backoff;
+use led::LedVotes;
 use replica::{ProtocolName, Quorum};
 
 use votes::{Verdict, Votes};
-use wire::message::{Reply, Request, Wants};
-use wire::{ClientId, HostAddress, RequestNumber, Tick};
+use wire::message::nopaxos::{self, NoPaxosMessage};
+use wire::message::{Message, Reply, Request, Wants};
+use wire::{ClientId, HostAddress, ReplicaId, RequestNumber, SlotNumber, SummaryHash, Tick};
 
 /// How replies make a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +27,18 @@ pub enum Agreement {
     Committed,
     /// A superquorum of equal speculative replies, or one committed reply.
     Speculative(Quorum),
+    /// A majority that names one position, with the view's leader, who alone has executed
+    /// (OSDI'16, section 5.2); or a committed answer.
+    WithLeader(Quorum),
 }
 
 impl Agreement {
     /// That of a protocol.
     pub fn of(protocol: ProtocolName, quorum: Quorum) -> Self {
-        if protocol.answers_before_commit() {
-            Self::Speculative(quorum)
-        } else {
-            Self::Committed
+        match protocol {
+            ProtocolName::NoPaxos => Self::WithLeader(quorum),
+            _ if protocol.answers_before_commit() => Self::Speculative(quorum),
+            _ => Self::Committed,
         }
     }
 }
@@ -53,6 +59,10 @@ pub struct Answer {
     pub result: Box<[u8]>,
     /// How it came about.
     pub path: Path,
+    /// Where the request stands in the log, as those said who executed it.
+    pub slot: SlotNumber,
+    /// The summary hash there.
+    pub hash: SummaryHash,
 }
 
 /// Two replicas with equal logs returned different results: the state machine is not
@@ -93,6 +103,7 @@ struct Outstanding {
     operation: Box<[u8]>,
     wants: Wants,
     votes: Votes,
+    led: LedVotes,
     begun: Tick,
     tries: u32,
     resend_at: Tick,
@@ -115,6 +126,11 @@ impl ClientCore {
     /// This client's id.
     pub fn id(&self) -> ClientId {
         self.id
+    }
+
+    /// The number of the newest request; 0 before the first.
+    pub fn number(&self) -> RequestNumber {
+        self.number
     }
 
     /// Whether a request is outstanding.
@@ -141,6 +157,7 @@ impl ClientCore {
             operation,
             wants: Wants::Reply,
             votes: Votes::new(self.agreement),
+            led: LedVotes::default(),
             begun: now,
             tries: 1,
             resend_at: self.backoff.deadline(now, 0),
@@ -190,6 +207,51 @@ impl ClientCore {
         Step::Send
     }
 
+    /// What a replica answers, whatever the protocol: the client that it is for, which of its
+    /// requests, and who answers; `None` for any other message.
+    pub fn addressee(message: &Message<'_>) -> Option<(ClientId, RequestNumber, ReplicaId)> {
+        match message {
+            Message::Reply(reply) => Some((reply.client, reply.number, reply.replica)),
+            Message::NoPaxos(NoPaxosMessage::Answer(answer)) => {
+                Some((answer.client, answer.number, answer.replica))
+            }
+            _ => None,
+        }
+    }
+
+    /// A replica answered; anything but an answer is nothing.
+    pub fn on_message(&mut self, now: Tick, message: &Message<'_>) -> Step {
+        match message {
+            Message::Reply(reply) => self.on_reply(now, reply),
+            Message::NoPaxos(NoPaxosMessage::Answer(answer)) => self.on_answer(now, answer),
+            _ => Step::Wait,
+        }
+    }
+
+    /// A replica of NOPaxos answered.
+    fn on_answer(&mut self, now: Tick, answer: &nopaxos::Answer<'_>) -> Step {
+        let (Agreement::WithLeader(quorum), Some(outstanding)) =
+            (self.agreement, &mut self.outstanding)
+        else {
+            return Step::Wait;
+        };
+        if answer.client != self.id || answer.number != self.number {
+            return Step::Wait;
+        }
+        match outstanding.led.add(quorum, answer) {
+            Some(executed) => {
+                let done = Finished {
+                    result: executed.result,
+                    slot: executed.slot,
+                    hash: executed.hash,
+                    committed: executed.committed,
+                };
+                Step::Done(self.finish(now, done))
+            }
+            None => Step::Wait,
+        }
+    }
+
     /// A replica answered.
     pub fn on_reply(&mut self, now: Tick, reply: &Reply<'_>) -> Step {
         let Some(outstanding) = &mut self.outstanding else {
@@ -213,20 +275,41 @@ impl ClientCore {
                 Step::Failed(Divergence { number })
             }
             Verdict::Agreed => {
-                let first_try = outstanding.tries == 1 && outstanding.wants == Wants::Reply;
-                match outstanding.tries - 1 {
-                    0 => self.backoff.answered(now.since(outstanding.begun)),
-                    again => self.backoff.answered_late(again),
-                }
-                let fast =
-                    first_try && (!reply.committed || self.agreement == Agreement::Committed);
-                let path = if fast { Path::Fast } else { Path::Slow };
-                let result = reply.result.into();
-                self.outstanding = None;
-                Step::Done(Answer { result, path })
+                let done = Finished {
+                    result: reply.result.into(),
+                    slot: reply.slot,
+                    hash: reply.hash,
+                    committed: reply.committed,
+                };
+                Step::Done(self.finish(now, done))
             }
         }
     }
+
+    fn finish(&mut self, now: Tick, done: Finished) -> Answer {
+        let outstanding = self.outstanding.take().expect("its answer is here");
+        let first_try = outstanding.tries == 1 && outstanding.wants == Wants::Reply;
+        match outstanding.tries - 1 {
+            0 => self.backoff.answered(now.since(outstanding.begun)),
+            again => self.backoff.answered_late(again),
+        }
+        let fast = first_try && (!done.committed || self.agreement == Agreement::Committed);
+        Answer {
+            result: done.result,
+            path: if fast { Path::Fast } else { Path::Slow },
+            slot: done.slot,
+            hash: done.hash,
+        }
+    }
+}
+
+/// What completed a request.
+#[derive(Debug)]
+struct Finished {
+    result: Box<[u8]>,
+    slot: SlotNumber,
+    hash: SummaryHash,
+    committed: bool,
 }
 
 #[cfg(test)]

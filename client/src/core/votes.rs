@@ -44,7 +44,7 @@ impl Votes {
     pub(super) fn add(&mut self, reply: &Reply<'_>) -> Verdict {
         let quorum = match self.agreement {
             Agreement::Committed if reply.committed => return Verdict::Agreed,
-            Agreement::Committed => return Verdict::Open,
+            Agreement::Committed | Agreement::WithLeader(_) => return Verdict::Open,
             Agreement::Speculative(quorum) => quorum,
         };
         let index = usize::from(reply.replica.0);

@@ -226,7 +226,9 @@ impl<S: StateMachine> SpecPaxos<S> {
             | Message::StartView(_)
             | Message::Prepare(_)
             | Message::Rounds(_)
-            | Message::Vr(_) => None,
+            | Message::Vr(_)
+            | Message::NoPaxos(_)
+            | Message::Mencius(_) => None,
         }
     }
 
@@ -278,7 +280,12 @@ impl<S: StateMachine> SpecPaxos<S> {
             Message::Packet(m) => self.on_packet(now, &m, out),
             Message::Prepare(m) => self.on_prepare(now, &m, out),
             Message::Snapshot(m) => self.on_snapshot(now, &m, out),
-            Message::Request(_) | Message::Reply(_) | Message::Rounds(_) | Message::Vr(_) => {
+            Message::Request(_)
+            | Message::Reply(_)
+            | Message::Rounds(_)
+            | Message::Vr(_)
+            | Message::NoPaxos(_)
+            | Message::Mencius(_) => {
                 self.counters.rejected += 1;
             }
         }

@@ -116,6 +116,8 @@ pub(crate) fn kind_of(message: &Message<'_>) -> &'static str {
         Message::Snapshot(_) => "snapshot",
         Message::Rounds(_) => "rounds",
         Message::Vr(_) => "vr",
+        Message::NoPaxos(_) => "nopaxos",
+        Message::Mencius(_) => "mencius",
     }
 }
 
@@ -139,6 +141,8 @@ fn view_of(message: &Message<'_>) -> Option<ViewNumber> {
         | Message::FetchPackets(_)
         | Message::Packet(_)
         | Message::Rounds(_)
-        | Message::Vr(_) => None,
+        | Message::Vr(_)
+        | Message::NoPaxos(_)
+        | Message::Mencius(_) => None,
     }
 }

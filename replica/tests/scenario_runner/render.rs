@@ -3,7 +3,7 @@
 use super::names::Names;
 use super::pattern::kind_of;
 use replica::history::Log;
-use wire::message::{Body, Entries, Incarnations, Message};
+use wire::message::{Body, DoViewChange, Entries, Incarnations, Message};
 use wire::{ReplicaId, SlotNumber, SummaryHash};
 
 /// `committed|speculative`; a dash is a slot whose entry was dropped.
@@ -72,6 +72,17 @@ fn degraded(degraded: bool) -> &'static str {
     if degraded { ", degraded" } else { "" }
 }
 
+/// The log of a vote: what stands above the slot its replica has committed.
+fn voted_log(vote: &DoViewChange<'_>, names: &Names) -> String {
+    let (base, hash) = (vote.committed, vote.committed_hash);
+    carried(base, hash, vote.committed, &vote.entries, names)
+}
+
+/// Messages of protocols that no scenario runs.
+fn in_one_line(message: &Message<'_>) -> String {
+    format!("{}", wire::pretty::Text(message))
+}
+
 /// One message.
 pub(crate) fn message(message: &Message<'_>, names: &Names) -> String {
     let text = match message {
@@ -98,13 +109,7 @@ pub(crate) fn message(message: &Message<'_>, names: &Names) -> String {
             "view {}, last normal {}, log {}{}{}",
             m.view,
             m.last_normal_view,
-            carried(
-                m.committed,
-                m.committed_hash,
-                m.committed,
-                &m.entries,
-                names
-            ),
+            voted_log(m, names),
             degraded(m.degraded),
             lives(&m.incarnations)
         ),
@@ -140,7 +145,9 @@ pub(crate) fn message(message: &Message<'_>, names: &Names) -> String {
         Message::Snapshot(m) => {
             format!("view {}, slot {}, {}", m.view, m.slot, names.hash(m.hash))
         }
-        Message::Rounds(_) | Message::Vr(_) => format!("{}", wire::pretty::Text(message)),
+        Message::Rounds(_) | Message::Vr(_) | Message::NoPaxos(_) | Message::Mencius(_) => {
+            in_one_line(message)
+        }
     };
     format!("{} {text}", kind_of(message))
 }

@@ -9,6 +9,7 @@ use super::{Invariant, Sight};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use wire::message::Message;
+use wire::message::nopaxos::{NoPaxosMessage, Start};
 use wire::message::rounds::{RoundsMessage, StartEpoch, Value};
 use wire::{Position, ReplicaId, RoundsEpoch, SlotNumber, SummaryHash, ViewNumber};
 
@@ -70,6 +71,22 @@ impl OneStartPerView {
     }
 }
 
+impl OneStartPerView {
+    /// NOPaxos says what the view began with, however much of it is committed by then.
+    fn on_start(&mut self, start: &Start<'_>, replica: ReplicaId) -> Result<(), String> {
+        let begun = (start.last, start.last_hash, replica);
+        let known = *self.starts.entry(start.view).or_insert(begun);
+        if known == begun {
+            return Ok(());
+        }
+        Err(format!(
+            "view {} begins with slot {} hash {} as replica {} has it, and with slot {} hash {} \
+             as replica {replica} has it",
+            start.view, known.0, known.1, known.2, start.last, start.last_hash
+        ))
+    }
+}
+
 impl Invariant for OneStartPerView {
     fn name(&self) -> &'static str {
         "one_start_per_view"
@@ -86,6 +103,9 @@ impl Invariant for OneStartPerView {
         let start = match &sent.message {
             Message::StartView(start) => start,
             Message::Rounds(RoundsMessage::StartEpoch(start)) => return self.on_start_epoch(start),
+            Message::NoPaxos(NoPaxosMessage::Start(start)) => {
+                return self.on_start(start, sent.replica);
+            }
             _ => return Ok(()),
         };
         let last = SlotNumber(start.base.0 + start.entries.len() as u64);
@@ -114,9 +134,10 @@ impl Invariant for OneStartPerView {
 mod tests {
     use super::super::testing::sent;
     use super::*;
-    use wire::AgreedTime;
+    use wire::message::nopaxos::Committed;
     use wire::message::rounds::{Batch, Footing, Membership, Proposal, Values};
     use wire::message::{Entries, Incarnations, StartView};
+    use wire::{AgreedTime, SequenceNumber};
 
     fn start(view: u64, base: u64, hash: u8) -> Message<'static> {
         Message::StartView(StartView {
@@ -172,6 +193,32 @@ mod tests {
         start_epoch(&[packet], 0, |sight| invariant.see(sight)).unwrap();
         let longer = start_epoch(&[packet, packet], 0, |sight| invariant.see(sight));
         assert!(longer.unwrap_err().contains("position 2"));
+    }
+
+    #[test]
+    fn a_start_of_nopaxos_has_one_end_however_much_is_committed_by_then() {
+        let start = |last, committed, mark| {
+            Message::NoPaxos(NoPaxosMessage::Start(Start {
+                view: ViewNumber(1),
+                incarnations: Incarnations::unknown(3),
+                committed: Committed {
+                    slot: SlotNumber(committed),
+                    ..Committed::default()
+                },
+                head: SequenceNumber(9),
+                last: SlotNumber(last),
+                last_hash: SummaryHash([mark; 32]),
+                base: SlotNumber(0),
+                entries: Entries::NONE,
+            }))
+        };
+        let mut invariant = OneStartPerView::default();
+        assert_eq!(invariant.see(&sent(1, start(4, 0, 1))), Ok(()));
+        assert_eq!(invariant.see(&sent(1, start(4, 3, 1))), Ok(()));
+        for (who, last, mark) in [(1, 5, 1), (1, 4, 2), (2, 4, 1)] {
+            let seen = invariant.see(&sent(who, start(last, 0, mark))).unwrap_err();
+            assert!(seen.starts_with("view 1 begins with slot 4"), "{seen}");
+        }
     }
 
     #[test]

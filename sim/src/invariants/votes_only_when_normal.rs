@@ -1,10 +1,14 @@
-//! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE, a packet of a round or a REPORT: a replica that has promised a
-//! view votes in no lower one any more, and one that recovers votes for nothing.
+//! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE, a packet of a round or a REPORT,
+//! an ANSWER, a GAP-OK or a SYNC-OK of NOPaxos, an ACK, a PROMISE or an ACCEPTED of Mencius: a
+//! replica that has promised a view votes in no lower one any more, and one that recovers votes for
+//! nothing.
 
 use super::{Invariant, Sight};
 use replica::Mode;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::message::Message;
+use wire::message::mencius::{MenciusMessage, Revoke};
+use wire::message::nopaxos::NoPaxosMessage;
 use wire::message::rounds::RoundsMessage;
 use wire::{ReplicaId, ViewNumber};
 
@@ -22,6 +26,7 @@ fn vote(message: &Message<'_>) -> Option<(ViewNumber, &'static str)> {
         // A committed reply is no vote: it tells what is decided.
         Message::Reply(reply) if !reply.committed => Some((reply.view, "a speculative reply")),
         Message::SyncReply(reply) => Some((reply.view, "a SYNC-REPLY")),
+        Message::NoPaxos(message) => vote_of_nopaxos(message),
         Message::DoViewChange(report) => Some((report.view, "a DO-VIEW-CHANGE")),
         Message::Rounds(RoundsMessage::Round(packet)) => {
             Some((packet.epoch.as_view(), "a packet of a round"))
@@ -30,6 +35,23 @@ fn vote(message: &Message<'_>) -> Option<(ViewNumber, &'static str)> {
         Message::Rounds(RoundsMessage::Report(report)) if !report.forgot => {
             Some((report.epoch.as_view(), "a REPORT"))
         }
+        // Mencius has no views.
+        Message::Mencius(MenciusMessage::Ack(_)) => Some((ViewNumber::ZERO, "an ACK")),
+        Message::Mencius(MenciusMessage::Revoke(Revoke::Promise(_) | Revoke::Accepted(_))) => {
+            Some((ViewNumber::ZERO, "an answer to a revocation"))
+        }
+        _ => None,
+    }
+}
+
+fn vote_of_nopaxos(message: &NoPaxosMessage<'_>) -> Option<(ViewNumber, &'static str)> {
+    match message {
+        NoPaxosMessage::Answer(m) if m.executed.is_none_or(|executed| !executed.committed) => {
+            Some((m.view, "an ANSWER"))
+        }
+        NoPaxosMessage::GapOk(m) => Some((m.view, "a GAP-OK")),
+        NoPaxosMessage::SyncOk(m) => Some((m.view, "a SYNC-OK")),
+        NoPaxosMessage::Report(m) => Some((m.view, "a REPORT")),
         _ => None,
     }
 }
@@ -38,6 +60,7 @@ fn promise(message: &Message<'_>) -> Option<ViewNumber> {
     match message {
         Message::StartViewChange(stop) => Some(stop.view),
         Message::DoViewChange(report) => Some(report.view),
+        Message::NoPaxos(NoPaxosMessage::Report(report)) => Some(report.view),
         Message::Rounds(RoundsMessage::Report(report)) => Some(report.epoch.as_view()),
         _ => None,
     }
@@ -102,8 +125,9 @@ impl Invariant for VotesOnlyWhenNormal {
 mod tests {
     use super::super::testing::{FakeLog, sent, step};
     use super::*;
+    use wire::message::nopaxos::{Answer, Executed};
     use wire::message::{Incarnations, StartViewChange, SyncReply};
-    use wire::{SlotNumber, SummaryHash};
+    use wire::{ClientId, RequestNumber, SequenceNumber, SlotNumber, SummaryHash};
 
     fn stop(view: u64) -> Message<'static> {
         Message::StartViewChange(StartViewChange {
@@ -138,6 +162,33 @@ mod tests {
         assert_eq!(invariant.see(&sent(1, sync_reply(2))), Ok(()));
         let seen = invariant.see(&sent(1, sync_reply(1))).unwrap_err();
         assert!(seen.contains("promised view 2"), "{seen}");
+    }
+
+    /// A leader's answer about what is committed tells what is decided; any other one counts.
+    #[test]
+    fn answers_of_nopaxos_are_votes_unless_they_tell_what_is_committed() {
+        let answer = |executed: Option<bool>| {
+            Message::NoPaxos(NoPaxosMessage::Answer(Answer {
+                client: ClientId(7),
+                number: RequestNumber(1),
+                replica: ReplicaId(1),
+                view: ViewNumber(1),
+                position: SequenceNumber(3),
+                executed: executed.map(|committed| Executed {
+                    slot: SlotNumber(3),
+                    hash: SummaryHash::EMPTY,
+                    committed,
+                    result: b"",
+                }),
+            }))
+        };
+        let mut invariant = VotesOnlyWhenNormal::default();
+        assert_eq!(invariant.see(&sent(1, answer(None))), Ok(()));
+        assert_eq!(invariant.see(&sent(1, stop(2))), Ok(()));
+        for (executed, holds) in [(None, false), (Some(false), false), (Some(true), true)] {
+            let seen = invariant.see(&sent(1, answer(executed)));
+            assert_eq!(seen.is_ok(), holds, "{executed:?}");
+        }
     }
 
     #[test]

@@ -12,8 +12,8 @@ use crate::schedule::beats;
 use crate::settings::Settings;
 use client::core::{Agreement, Answer, ClientCore, Path, Rotation, Step};
 use std::collections::BTreeSet;
-use wire::message::{Message, Reply};
-use wire::{ClientId, HostAddress, Tick};
+use wire::message::Message;
+use wire::{ClientId, HostAddress, RequestNumber, Tick};
 use workload::Workload;
 
 /// Operations that each client keeps for the time after the faults, so that the group must show
@@ -55,6 +55,8 @@ struct OracleClient {
     workload: Workload,
     /// What is open; without an id if the history leaves it out.
     call: Option<(Option<CallId>, KvOperation)>,
+    /// What it was told last.
+    told: Option<Answer>,
     /// Whether the key that is read had been set before it was asked for.
     was_set: bool,
     generation: u64,
@@ -106,6 +108,7 @@ impl Oracle {
             core: ClientCore::new(ClientId(FIRST_ID + index as u64), address, agreement),
             workload: Workload::new(seed, index, settings.keys),
             call: None,
+            told: None,
             was_set: false,
             generation: 0,
             armed: None,
@@ -247,14 +250,29 @@ impl Oracle {
         self.after(now, index, step)
     }
 
-    /// A replica answered a client.
-    pub fn on_reply(&mut self, now: Tick, index: usize, reply: &Reply<'_>) -> Result<Then, String> {
+    /// A client gets a message.
+    pub fn on_message(
+        &mut self,
+        now: Tick,
+        index: usize,
+        message: &Message<'_>,
+    ) -> Result<Then, String> {
         let client = &mut self.clients[index];
-        let step = client.core.on_reply(now, reply);
-        if let (Some(rotation), Step::Done(_)) = (&mut client.rotation, &step) {
-            rotation.answered(reply.replica);
+        let step = client.core.on_message(now, message);
+        let from = ClientCore::addressee(message);
+        if let (Some(rotation), Step::Done(_), Some((_, _, replica))) =
+            (&mut client.rotation, &step, from)
+        {
+            rotation.answered(replica);
         }
         self.after(now, index, step)
+    }
+
+    /// What a client was told last, and of which of its requests.
+    pub fn told(&self, index: usize) -> Option<(ClientId, RequestNumber, &Answer)> {
+        let client = &self.clients[index];
+        let told = client.told.as_ref()?;
+        Some((client.core.id(), client.core.number(), told))
     }
 
     fn after(&mut self, now: Tick, index: usize, step: Step) -> Result<Then, String> {
@@ -262,7 +280,11 @@ impl Oracle {
             Step::Wait => Ok(Then::Nothing),
             Step::Send => Ok(Then::Send),
             Step::Failed(error) => Err(error.to_string()),
-            Step::Done(answer) => self.on_answer(now, index, &answer),
+            Step::Done(answer) => {
+                let then = self.on_answer(now, index, &answer);
+                self.clients[index].told = Some(answer);
+                then
+            }
         }
     }
 

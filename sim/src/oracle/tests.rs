@@ -4,6 +4,7 @@ use super::*;
 use crate::settings::ProtocolName;
 use apps::kv::Kv;
 use replica::StateMachine;
+use wire::message::Reply;
 use wire::{ReplicaId, RequestNumber, SlotNumber, SummaryHash, ViewNumber};
 
 fn oracle(protocol: ProtocolName) -> Oracle {
@@ -52,7 +53,7 @@ fn clients_of_rounds_spread_over_the_members_and_go_on_to_the_next() {
         committed: true,
         result: &result,
     };
-    let then = oracle.on_reply(at, 1, &reply);
+    let then = oracle.on_message(at, 1, &Message::Reply(reply));
     assert!(matches!(then, Ok(Then::Answered(_))), "{then:?}");
     oracle.ask(at, 1).expect("has more to ask");
     assert_eq!(asked(&oracle), [Some(0), Some(2), Some(2), Some(0)]);

@@ -12,6 +12,7 @@ use crate::event_log::Who;
 use crate::invariants::Sight;
 use crate::schedule::{Between, Fault, HostSet, Snare};
 use replica::spec_paxos::Boot;
+use wire::message::nopaxos::NoPaxosMessage;
 use wire::message::rounds::RoundsMessage;
 use wire::{Message, Tick};
 
@@ -177,7 +178,9 @@ impl World<'_> {
         };
         let caught = match (Message::parse(message), wall) {
             (Ok(Message::Commit(_)), None) => at_commit,
-            (Ok(Message::StartView(_)), None) if !at_commit => {
+            (Ok(Message::StartView(_) | Message::NoPaxos(NoPaxosMessage::Start(_))), None)
+                if !at_commit =>
+            {
                 let n = self.nodes.len();
                 for step in skip + 1..=skip + n / 2 {
                     hosts.replicas |= 1 << ((replica + step) % n);

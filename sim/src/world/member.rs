@@ -6,6 +6,8 @@ use crate::clocked::Clocked;
 use crate::mutant::Mutant;
 use crate::settings::{ProtocolName, Settings};
 use replica::history::History;
+use replica::mencius::{self, Mencius};
+use replica::nopaxos::{self, NoPaxos};
 use replica::rounds::{self, Rounds};
 use replica::spec_paxos::{Config, SpecPaxos};
 use replica::unreplicated::Unreplicated;
@@ -112,6 +114,9 @@ const RETAINED_POSITIONS: u64 = 12;
 const TAKEN_REQUESTS: usize = 4;
 const WAITING_READS: usize = 4;
 const AHEAD_REQUESTS: usize = 8;
+const WINDOW_TURNS: u64 = 6;
+const REVOKED_TURNS: u64 = 4;
+const RETAINED_BATCHES: usize = 12;
 
 /// What a replica is told at its start, whatever the protocol.
 #[derive(Clone, Copy, Debug)]
@@ -150,6 +155,14 @@ pub(super) fn first_boot(settings: &Settings, birth: Birth) -> Box<dyn Member> {
             let config = vr_config(settings, &birth);
             Box::new(Vr::format(config, machine, birth.now))
         }
+        ProtocolName::NoPaxos => {
+            let config = nopaxos_config(settings, &birth);
+            Box::new(NoPaxos::format(config, machine, birth.now))
+        }
+        ProtocolName::Mencius => {
+            let config = mencius_config(settings, &birth);
+            Box::new(Mencius::format(config, machine, birth.now))
+        }
         ProtocolName::Unreplicated => {
             let retained = replica::history::DEFAULT_RETAINED_BYTES;
             Box::new(Unreplicated::new(machine, true, retained))
@@ -174,6 +187,14 @@ pub(super) fn restart(settings: &Settings, birth: Birth, boot: Boot) -> Option<B
         ProtocolName::Vr => {
             let config = vr_config(settings, &birth);
             Some(Box::new(Vr::restart(config, machine, birth.now, boot)))
+        }
+        ProtocolName::NoPaxos => {
+            let config = nopaxos_config(settings, &birth);
+            Some(Box::new(NoPaxos::restart(config, machine, birth.now, boot)))
+        }
+        ProtocolName::Mencius => {
+            let config = mencius_config(settings, &birth);
+            Some(Box::new(Mencius::restart(config, machine, birth.now, boot)))
         }
         ProtocolName::Unreplicated => None,
     }
@@ -222,6 +243,30 @@ fn vr_config(settings: &Settings, birth: &Birth) -> vr::Config {
         config.limits.uncommitted_entries = SPECULATIVE_ENTRIES;
         config.limits.ahead_requests = AHEAD_REQUESTS;
         config.limits.deferred.requests = DEFERRED_REQUESTS;
+    }
+    config
+}
+
+fn nopaxos_config(settings: &Settings, birth: &Birth) -> nopaxos::Config {
+    let mut config = nopaxos::Config::new(birth.me, birth.quorum);
+    config.mutant = settings.mutant.and_then(Mutant::of_nopaxos);
+    if settings.pauses {
+        config.limits.history.retained_bytes = RETAINED_BYTES;
+        config.limits.uncommitted_requests = SPECULATIVE_ENTRIES;
+        config.limits.waiting_packets = HELD_PACKETS;
+    }
+    config
+}
+
+fn mencius_config(settings: &Settings, birth: &Birth) -> mencius::Config {
+    let mut config = mencius::Config::new(birth.me, birth.quorum);
+    config.mutant = settings.mutant.and_then(Mutant::of_mencius);
+    if settings.pauses {
+        config.limits.history.retained_bytes = RETAINED_BYTES;
+        config.limits.window = WINDOW_TURNS;
+        config.limits.revoke_ahead = REVOKED_TURNS;
+        config.limits.requests = TAKEN_REQUESTS;
+        config.limits.retained_batches = RETAINED_BATCHES;
     }
     config
 }
@@ -291,6 +336,8 @@ macro_rules! member_with_history {
 member_with_history!(SpecPaxos);
 member_with_history!(Rounds);
 member_with_history!(Vr);
+member_with_history!(NoPaxos);
+member_with_history!(Mencius);
 
 impl Member for Unreplicated<Machine> {
     fn protocol(&mut self) -> &mut dyn Protocol {

@@ -240,23 +240,24 @@ impl World<'_> {
         let Ok((_, bytes)) = StampHeader::parse(payload) else {
             return;
         };
-        let Ok(Message::Reply(reply)) = Message::parse(bytes) else {
+        let Ok(message) = Message::parse(bytes) else {
             return;
         };
-        let then = self.oracle.on_reply(self.now, client, &reply);
-        if let Ok(Then::Answered(_)) = then {
-            let slot = reply.slot;
-            let (who, result) = (Who::Client(client), String::from_utf8_lossy(reply.result));
-            let detail = format_args!("#{} slot {slot} {result:?}", reply.number);
+        let then = self.oracle.on_message(self.now, client, &message);
+        if let (Ok(Then::Answered(_)), Some(told)) = (&then, self.oracle.told(client)) {
+            let (id, number, answer) = told;
+            let slot = answer.slot;
+            let (who, result) = (Who::Client(client), String::from_utf8_lossy(&answer.result));
+            let detail = format_args!("#{number} slot {slot} {result:?}");
             self.log.note(self.now, who, "answer", detail);
             let answered = Sight::Answered(Answered {
-                client: reply.client,
-                number: reply.number,
-                slot: reply.slot,
-                hash: reply.hash,
-                result: reply.result,
+                client: id,
+                number,
+                slot,
+                hash: answer.hash,
+                result: &answer.result,
             });
-            self.see(&answered);
+            look(&mut self.invariants, self.now, &answered, &mut self.ending);
         }
         self.after_client(client, then);
     }

@@ -7,6 +7,8 @@ mod batch;
 mod entries;
 mod incarnations;
 mod list;
+pub mod mencius;
+pub mod nopaxos;
 mod prepare;
 mod request;
 pub mod rounds;
@@ -17,6 +19,8 @@ pub mod vr;
 pub use batch::{Batch, BatchIter};
 pub use entries::{Entries, EntriesIter, Entry};
 pub use incarnations::Incarnations;
+use mencius::MenciusMessage;
+use nopaxos::NoPaxosMessage;
 pub use prepare::Prepare;
 pub use request::{Reply, Request, Wants};
 use rounds::RoundsMessage;
@@ -106,6 +110,10 @@ pub enum Message<'a> {
     Rounds(RoundsMessage<'a>),
     /// Replicas of Viewstamped Replication.
     Vr(VrMessage<'a>),
+    /// Replicas of NOPaxos, and what they answer clients.
+    NoPaxos(NoPaxosMessage<'a>),
+    /// Servers of Mencius.
+    Mencius(MenciusMessage<'a>),
 }
 
 /// The type byte of each message.
@@ -138,6 +146,12 @@ impl<'a> Message<'a> {
         }
         if let Some(message) = VrMessage::parse(tag, reader.clone()) {
             return message.map(Self::Vr);
+        }
+        if let Some(message) = NoPaxosMessage::parse(tag, reader.clone()) {
+            return message.map(Self::NoPaxos);
+        }
+        if let Some(message) = MenciusMessage::parse(tag, reader.clone()) {
+            return message.map(Self::Mencius);
         }
         let message = match tag {
             tag::REQUEST => return Request::parse(reader).map(Self::Request),
@@ -254,6 +268,8 @@ impl<'a> Message<'a> {
             Self::Snapshot(message) => message.emit(out),
             Self::Rounds(message) => message.emit(out),
             Self::Vr(message) => message.emit(out),
+            Self::NoPaxos(message) => message.emit(out),
+            Self::Mencius(message) => message.emit(out),
         }
     }
 
@@ -268,6 +284,8 @@ impl<'a> Message<'a> {
             Self::Prepare(prepare) => !prepare.fits_a_packet(),
             Self::Packet(packet) => !packet.fits_a_packet(),
             Self::Rounds(message) => message.is_bulk(),
+            Self::NoPaxos(message) => message.is_bulk(),
+            Self::Mencius(message) => message.is_bulk(),
             _ => false,
         }
     }

@@ -1,8 +1,12 @@
 //! Round trips, hostile bytes, and the golden bytes that other implementations are held to.
 
+mod mencius;
+mod nopaxos;
 mod rounds;
 mod vr;
 
+use super::mencius::{Cells, LanePromises, MenciusMessage};
+use super::nopaxos::{Catchup, NoPaxosMessage};
 use super::rounds::{Batch, RoundsMessage, Values};
 use super::vr::VrMessage;
 use super::*;
@@ -89,13 +93,21 @@ impl Owned {
 
     /// Shows `look` one message of each type there is, in the order of their type bytes.
     fn with_each<T>(&self, look: impl FnOnce(&[Message<'_>]) -> T) -> T {
-        let (mut entries, mut values) = (Vec::new(), Vec::new());
+        let (mut entries, mut values, mut cells) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut storage, mut runs) = (Vec::new(), Vec::new());
+        let entries_of_nopaxos = Entries::encode(self.log_entries(), &mut storage);
+        let runs = self.runs(&mut runs);
         let batch = self.batch();
         let batch = Batch::parse(&batch).unwrap();
         let values = Values::encode(self.values(batch), &mut values);
         let mut each = self.each(&mut entries);
         each.extend(self.each_of_rounds(batch, values));
         each.extend(self.each_of_vr(batch));
+        each.extend(self.each_of_nopaxos(entries_of_nopaxos, runs));
+        let cells = Cells::encode(self.cells(batch), &mut cells);
+        let mut promises = Vec::new();
+        let promises = LanePromises::encode(self.promises(), &mut promises);
+        each.extend(self.each_of_mencius(batch, cells, promises));
         look(&each)
     }
 
@@ -240,6 +252,10 @@ fn ends_with_a_payload(message: &Message<'_>) -> bool {
             | Message::Snapshot(_)
             | Message::Rounds(RoundsMessage::Round(_) | RoundsMessage::State(_))
             | Message::Vr(VrMessage::Prepare(_))
+            | Message::NoPaxos(
+                NoPaxosMessage::Answer(_) | NoPaxosMessage::Catchup(Catchup::State { .. })
+            )
+            | Message::Mencius(MenciusMessage::Propose(_) | MenciusMessage::State(_))
     )
 }
 

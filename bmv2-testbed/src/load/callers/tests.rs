@@ -2,6 +2,7 @@
 
 use super::*;
 use bench::preset::Preset;
+use wire::{SlotNumber, SummaryHash};
 
 const MS: u64 = 1_000_000;
 
@@ -23,6 +24,8 @@ fn answer() -> Answer {
     Answer {
         result: Box::default(),
         path: Path::Fast,
+        slot: SlotNumber(1),
+        hash: SummaryHash::EMPTY,
     }
 }
 
