@@ -26,9 +26,18 @@ fn bench(flags: &[&str]) -> Value {
     result
 }
 
+const PROTOCOLS: [&str; 6] = [
+    "spec-paxos",
+    "rounds",
+    "vr",
+    "nopaxos",
+    "mencius",
+    "unreplicated",
+];
+
 #[test]
 fn every_protocol_is_measured_in_one_process() {
-    for protocol in ["spec-paxos", "rounds", "vr", "unreplicated"] {
+    for protocol in PROTOCOLS {
         let flag = format!("--protocol={protocol}");
         let result = bench(&[&flag, "--workload=ycsb-a", "--keys=50"]);
         assert_eq!(result["protocol"], protocol);
@@ -96,7 +105,10 @@ fn a_threshold_that_is_missed_is_exit_code_1_and_nonsense_is_2() {
     let (code, text) = with(&["--throughput-min=1000000000"]);
     assert!(code == 1 && text.contains("--throughput-min"), "{text}");
     let (code, text) = with(&["--batching=off"]);
-    assert!(code == 2 && text.contains("--protocol=vr"), "{text}");
+    assert!(
+        code == 2 && text.contains("--batching=off: vr, mencius"),
+        "{text}"
+    );
     let (code, text) = with(&["--rate=5", "--think=1ms"]);
     assert!(code == 2 && text.contains("--think"), "{text}");
     let (code, text) = with(&["--workload=ycsb-e"]);

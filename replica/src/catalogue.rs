@@ -1,6 +1,8 @@
 //! Which protocols there are, and what whoever deploys, simulates or calls one must know of it
 //! beforehand. A new protocol is a line in each of these.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use wire::message::mencius;
 use wire::message::rounds::RoundPacket;
 use wire::message::vr;
@@ -48,6 +50,13 @@ impl ProtocolName {
     /// The one with this name.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+
+    /// The names of those that have a property, for messages that say what is valid.
+    pub fn names_of(property: impl Fn(Self) -> bool) -> String {
+        let those = Self::ALL.into_iter().filter(|one| property(*one));
+        let names: Vec<_> = those.map(Self::name).collect();
+        names.join(", ")
     }
 
     /// Whether there is one server, and no group.
@@ -109,5 +118,14 @@ mod tests {
             assert_eq!(ProtocolName::of_name(protocol.name()), Some(protocol));
         }
         assert_eq!(ProtocolName::of_name("paxos"), None);
+    }
+
+    #[test]
+    fn those_with_a_property_are_named_in_order() {
+        let one_server = ProtocolName::names_of(ProtocolName::is_one_server);
+        assert_eq!(one_server, "unreplicated");
+        let members_change = ProtocolName::names_of(ProtocolName::changes_members);
+        assert_eq!(members_change, "rounds");
+        assert_eq!(ProtocolName::names_of(|_| false), "");
     }
 }

@@ -133,7 +133,10 @@ pub enum SettingsError {
         valid: String,
     },
     /// Leaving out the batches of a protocol that cannot do without, or has none.
-    #[error("protocol {0} has no batches to leave out (valid with --batching=off: vr)")]
+    #[error(
+        "protocol {0} has no batches to leave out (valid with --batching=off: {valid})",
+        valid = ProtocolName::names_of(ProtocolName::has_batches_to_leave_out)
+    )]
     AlwaysBatches(&'static str),
     /// A protocol whose members stay.
     #[error(
@@ -192,13 +195,10 @@ impl Settings {
             }
         }
         if self.profile.lies() && self.protocol.trusts_the_root() {
-            let trusts_not = |protocol: &&ProtocolName| !protocol.trusts_the_root();
-            let valid: Vec<_> = ProtocolName::ALL.iter().filter(trusts_not).collect();
-            let valid: Vec<_> = valid.into_iter().map(|protocol| protocol.name()).collect();
             return Err(SettingsError::TrustsTheRoot {
                 protocol: self.protocol.name(),
                 profile: self.profile.name(),
-                valid: valid.join(", "),
+                valid: ProtocolName::names_of(|protocol| !protocol.trusts_the_root()),
             });
         }
         if !self.batching && !self.protocol.has_batches_to_leave_out() {

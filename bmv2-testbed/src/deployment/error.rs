@@ -32,8 +32,10 @@ pub enum DeploymentError {
     FixedMembers(ProtocolName),
     /// Leaving out the batches of a protocol that cannot do without, or has none.
     #[error(
-        "protocol {} has no batches to leave out: leave --batching out, or use --protocol=vr or --protocol=mencius",
-        .0.name()
+        "protocol {} has no batches to leave out: leave --batching out (valid with \
+         --batching=off: {})",
+        .0.name(),
+        ProtocolName::names_of(ProtocolName::has_batches_to_leave_out)
     )]
     AlwaysBatches(ProtocolName),
     /// More replicas than a group can have.
