@@ -29,9 +29,30 @@ pub enum Distribution {
         /// The exponent in thousandths; 990 is the 0.99 of YCSB, 0 is uniform.
         exponent_thousandths: u32,
     },
+    /// What was written last is read most: the key with age a, 0 for the newest, in proportion to
+    /// 1/(a + 1)^exponent, over as many ages as there are keys. Writes are of new keys.
+    Latest {
+        /// The exponent in thousandths.
+        exponent_thousandths: u32,
+    },
 }
 
-/// Draws indices of keys.
+impl Distribution {
+    /// The exponent of its law, in thousandths.
+    pub(crate) const fn exponent_thousandths(self) -> Option<u32> {
+        match self {
+            Self::Uniform => None,
+            Self::Zipf {
+                exponent_thousandths,
+            }
+            | Self::Latest {
+                exponent_thousandths,
+            } => Some(exponent_thousandths),
+        }
+    }
+}
+
+/// Draws indices of keys, or their ages.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyChooser {
     keys: u32,
@@ -46,12 +67,8 @@ impl KeyChooser {
             (1..=MAX_KEYS).contains(&keys),
             "the workload checks its number of keys"
         );
-        let cumulative = match distribution {
-            Distribution::Uniform => None,
-            Distribution::Zipf {
-                exponent_thousandths,
-            } => Some(cumulative_weights(keys, exponent_thousandths)),
-        };
+        let exponent = distribution.exponent_thousandths();
+        let cumulative = exponent.map(|exponent| cumulative_weights(keys, exponent));
         Self { keys, cumulative }
     }
 

@@ -1,9 +1,8 @@
 //! Workloads that have names.
 //!
 //! YCSB (Cooper et al., *Benchmarking Cloud Serving Systems with YCSB*, SoCC 2010) names its core
-//! workloads by letters. A record here is one value of 100 bytes, the size of a field there. D
-//! (reads of what was just inserted) and E (short scans) are not here: the store that they would
-//! ask has no scans, and no keys that are inserted in an order.
+//! workloads by letters. A record here is one value of 100 bytes, the size of a field there. E
+//! (short scans) is not here: the store that it would ask has no scans.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,6 +30,8 @@ pub enum Preset {
     YcsbB,
     /// Reads only.
     YcsbC,
+    /// 95 % reads, most of them of what was inserted last; the rest inserts.
+    YcsbD,
     /// Reads, and changes of what was there.
     YcsbF,
     /// Writes only, all keys alike.
@@ -41,11 +42,12 @@ pub enum Preset {
 
 impl Preset {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Null,
         Self::YcsbA,
         Self::YcsbB,
         Self::YcsbC,
+        Self::YcsbD,
         Self::YcsbF,
         Self::Set,
         Self::Get,
@@ -58,6 +60,7 @@ impl Preset {
             Self::YcsbA => "ycsb-a",
             Self::YcsbB => "ycsb-b",
             Self::YcsbC => "ycsb-c",
+            Self::YcsbD => "ycsb-d",
             Self::YcsbF => "ycsb-f",
             Self::Set => "set",
             Self::Get => "get",
@@ -86,7 +89,7 @@ impl Preset {
                 set: 50,
                 ..none
             },
-            Self::YcsbB => Mix {
+            Self::YcsbB | Self::YcsbD => Mix {
                 get: 95,
                 set: 5,
                 ..none
@@ -101,6 +104,9 @@ impl Preset {
         };
         let distribution = match self {
             Self::Null | Self::Set | Self::Get => Distribution::Uniform,
+            Self::YcsbD => Distribution::Latest {
+                exponent_thousandths: YCSB_EXPONENT,
+            },
             _ => Distribution::Zipf {
                 exponent_thousandths: YCSB_EXPONENT,
             },
@@ -162,7 +168,7 @@ mod tests {
             let valid = match preset {
                 Preset::Null | Preset::Set => 0..=0,
                 Preset::YcsbA | Preset::YcsbF => 450..=550,
-                Preset::YcsbB => 930..=970,
+                Preset::YcsbB | Preset::YcsbD => 930..=970,
                 Preset::YcsbC | Preset::Get => 1_000..=1_000,
             };
             assert!(valid.contains(&reads), "{preset}: {reads}");

@@ -4,6 +4,9 @@
 //! families of keys keep the mix free of errors: `key…` holds text (`set`, `append`), `counter…`
 //! holds integers (`incr`). `get` and `del` go to either, in proportion to the writes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{Distribution, KeyChooser, MAX_EXPONENT_THOUSANDTHS, MAX_KEYS};
@@ -150,6 +153,15 @@ pub enum WorkloadError {
         /// The exponent asked for.
         exponent_thousandths: u32,
     },
+    /// Keys by their age, and operations for which they have none.
+    #[error(
+        "operations {operations} on the keys written last: give weights to get and set only, or \
+             spread the keys otherwise"
+    )]
+    Ages {
+        /// The operations.
+        operations: String,
+    },
     /// Lengths out of range or order.
     #[error("values of {minimum} to {maximum} bytes: give a range within 0 to {MAX_VALUE_BYTES}")]
     ValueBytes {
@@ -166,6 +178,8 @@ pub struct Workload {
     config: WorkloadConfig,
     seed: u64,
     keys: KeyChooser,
+    /// For keys by their age: how many all clients together have written.
+    written: Arc<AtomicU64>,
 }
 
 impl Workload {
@@ -184,14 +198,15 @@ impl Workload {
         if !(1..=MAX_KEYS).contains(&keys) {
             return Err(WorkloadError::Keys { keys });
         }
-        if let Distribution::Zipf {
-            exponent_thousandths,
-        } = distribution
+        if let Some(exponent_thousandths) = distribution.exponent_thousandths()
             && exponent_thousandths > MAX_EXPONENT_THOUSANDTHS
         {
             return Err(WorkloadError::Exponent {
                 exponent_thousandths,
             });
+        }
+        if matches!(distribution, Distribution::Latest { .. }) {
+            config.mix.has_ages()?;
         }
         if value_bytes_min > value_bytes_max || value_bytes_max > MAX_VALUE_BYTES {
             let (minimum, maximum) = (value_bytes_min, value_bytes_max);
@@ -201,11 +216,13 @@ impl Workload {
             config,
             seed,
             keys: KeyChooser::new(keys, distribution),
+            written: Arc::new(AtomicU64::new(keys.into())),
         })
     }
 
     /// The operations of the client with this index. They depend on the seed, the configuration
-    /// and the index, and on nothing else.
+    /// and the index, and on nothing else, unless keys go by their age: then also on how the
+    /// clients take turns.
     pub fn client(&self, client: u32) -> Operations {
         Operations {
             workload: self.clone(),
@@ -253,6 +270,22 @@ impl Mix {
             .map(u64::from)
             .sum()
     }
+
+    /// Whether all its operations are of those that keys by their age are for.
+    fn has_ages(&self) -> Result<(), WorkloadError> {
+        let others = [
+            ("incr", self.incr),
+            ("append", self.append),
+            ("del", self.del),
+        ];
+        let asked = others.iter().filter(|(_, weight)| *weight > 0);
+        let names: Vec<_> = asked.map(|(name, _)| *name).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let operations = names.join(", ");
+        Err(WorkloadError::Ages { operations })
+    }
 }
 
 /// One client's share of what comes before a run: each key once.
@@ -273,13 +306,13 @@ impl Iterator for Loading {
         }
         self.next = index.saturating_add(self.step);
         Some(Operation::Set {
-            key: key_at("key", index),
+            key: key_at("key", index.into()),
             value: self.operations.value(),
         })
     }
 }
 
-fn key_at(family: &str, index: u32) -> Vec<u8> {
+fn key_at(family: &str, index: u64) -> Vec<u8> {
     format!("{family}{index:08}").into_bytes()
 }
 
@@ -314,7 +347,7 @@ impl Operations {
             }
         } else if within(set) {
             Operation::Set {
-                key: self.key("key"),
+                key: self.written_key(),
                 value: self.value(),
             }
         } else if within(incr) {
@@ -339,8 +372,30 @@ impl Operations {
     }
 
     fn key(&mut self, family: &str) -> Vec<u8> {
-        let index = self.workload.keys.draw(&mut self.random);
+        let drawn = u64::from(self.workload.keys.draw(&mut self.random));
+        let index = if self.has_ages() {
+            let written = self.workload.written.load(Ordering::Relaxed);
+            written - 1 - drawn
+        } else {
+            drawn
+        };
         key_at(family, index)
+    }
+
+    /// The key of a `set`: a new one where keys have ages.
+    fn written_key(&mut self) -> Vec<u8> {
+        if self.has_ages() {
+            key_at("key", self.workload.written.fetch_add(1, Ordering::Relaxed))
+        } else {
+            self.key("key")
+        }
+    }
+
+    fn has_ages(&self) -> bool {
+        matches!(
+            self.workload.config.distribution,
+            Distribution::Latest { .. }
+        )
     }
 
     fn either_key(&mut self) -> Vec<u8> {

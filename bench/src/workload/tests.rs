@@ -128,6 +128,51 @@ fn reads_follow_the_writes() {
 }
 
 #[test]
+fn the_newest_keys_are_read_most_and_every_write_is_of_a_new_one() {
+    let mix = Mix {
+        get: 80,
+        set: 20,
+        ..everything().mix
+    };
+    let mix = Mix {
+        incr: 0,
+        append: 0,
+        del: 0,
+        ..mix
+    };
+    let config = WorkloadConfig {
+        mix,
+        keys: 100,
+        distribution: Distribution::Latest {
+            exponent_thousandths: 990,
+        },
+        ..Default::default()
+    };
+    let shared = workload(config, 3);
+    let mut clients = [shared.client(0), shared.client(1)];
+    let index = |key: &[u8]| -> u64 { str::from_utf8(&key[3..]).unwrap().parse().unwrap() };
+    let mut written = 100;
+    let mut ages = [0_u32; 100];
+    for turn in 0..20_000 {
+        match clients[turn % 2].next_operation() {
+            Operation::Set { key, .. } => {
+                assert_eq!(index(&key), written, "the next new key, whoever writes");
+                written += 1;
+            }
+            operation => {
+                let age = written - 1 - index(operation.key());
+                ages[usize::try_from(age).unwrap()] += 1;
+            }
+        }
+    }
+    assert!(written > 3_000, "{written}");
+    // Zipf's law over 100 ages with 0.99: the newest has 19 % of the reads, the tenth 2 %.
+    let reads: u32 = ages.iter().sum();
+    assert!((ages[0] * 100 / reads).abs_diff(19) <= 2, "{ages:?}");
+    assert!((ages[9] * 1_000 / reads).abs_diff(19) <= 6, "{ages:?}");
+}
+
+#[test]
 fn values_have_every_length_of_their_range() {
     let mut seen = [false; 41];
     let mut values = Vec::new();
@@ -169,6 +214,17 @@ fn impossible_workloads_say_what_is_possible() {
             ..base
         }),
         "a Zipf exponent of 5001 thousandths: give 0 to 5000"
+    );
+    let distribution = Distribution::Latest {
+        exponent_thousandths: 990,
+    };
+    let ages = message(WorkloadConfig {
+        distribution,
+        ..everything()
+    });
+    assert!(
+        ages.starts_with("operations incr, append, del on the keys written last"),
+        "{ages}"
     );
     assert_eq!(
         message(WorkloadConfig {

@@ -134,7 +134,8 @@ pub(crate) struct LoadFlags {
     /// Keys; 1000 if not said.
     #[arg(long, env = "DOWNBEAT_KEYS", value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     pub(crate) keys: Option<u32>,
-    /// Which keys are asked for more often: uniform, zipf (0.99) or zipf:0.8.
+    /// Which keys are asked for more often: uniform, zipf (0.99), zipf:0.8; latest, latest:0.8: those written
+    /// last, while writes are of new keys.
     #[arg(long, env = "DOWNBEAT_KEYS_LIKE")]
     pub(crate) keys_like: Option<KeysLike>,
     /// Bytes of a value, or of an operation that does nothing.

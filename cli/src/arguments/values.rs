@@ -74,6 +74,9 @@ impl FromStr for VirtualTime {
     }
 }
 
+/// The exponent that YCSB has, in thousandths.
+const YCSB_EXPONENT: u32 = 990;
+
 /// Which keys are asked for more often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeysLike(pub(crate) Distribution);
@@ -82,23 +85,29 @@ impl FromStr for KeysLike {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let zipf = |exponent_thousandths| {
-            Ok(Self(Distribution::Zipf {
-                exponent_thousandths,
-            }))
-        };
-        match text.split_once(':') {
-            None if text == "uniform" => Ok(Self(Distribution::Uniform)),
-            None if text == "zipf" => zipf(990),
-            Some(("zipf", exponent)) => match thousandths(exponent) {
-                Some(thousandths) => zipf(thousandths),
-                None => Err(format!(
-                    "{exponent:?} is no exponent; valid is 0 to 5 with at most three decimals, \
-                     such as 0.99"
-                )),
+        let (name, exponent) = match text.split_once(':') {
+            None => (text, YCSB_EXPONENT),
+            Some((name, exponent)) => match thousandths(exponent) {
+                Some(thousandths) => (name, thousandths),
+                None => {
+                    return Err(format!(
+                        "{exponent:?} is no exponent; valid is 0 to 5 with at most three \
+                         decimals, such as 0.99"
+                    ));
+                }
             },
+        };
+        match name {
+            "uniform" if text == name => Ok(Self(Distribution::Uniform)),
+            "zipf" => Ok(Self(Distribution::Zipf {
+                exponent_thousandths: exponent,
+            })),
+            "latest" => Ok(Self(Distribution::Latest {
+                exponent_thousandths: exponent,
+            })),
             _ => Err(format!(
-                "{text:?} is no distribution of keys; valid are uniform, zipf and such as zipf:0.8"
+                "{text:?} is no distribution of keys; valid are uniform, zipf, latest, and such as \
+                 zipf:0.8 or latest:0.8"
             )),
         }
     }
@@ -274,6 +283,13 @@ mod tests {
         };
         assert_eq!(parse("uniform"), Ok(Distribution::Uniform));
         assert_eq!((parse("zipf"), parse("zipf:0.8")), (zipf(990), zipf(800)));
+        let latest = |exponent_thousandths| {
+            Ok(Distribution::Latest {
+                exponent_thousandths,
+            })
+        };
+        assert_eq!(parse("latest"), latest(990));
+        assert_eq!(parse("latest:0.8"), latest(800));
         assert_eq!(
             (parse("zipf:5"), parse("zipf:1.005")),
             (zipf(5_000), zipf(1_005))
@@ -283,7 +299,8 @@ mod tests {
             "zipf:",
             "zipf:1.",
             "zipf:x",
-            "latest",
+            "uniform:1",
+            "newest",
             "zipf:0.1234",
         ] {
             let error = parse(wrong).unwrap_err();
