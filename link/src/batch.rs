@@ -100,24 +100,39 @@ impl Outgoing {
 
     /// One `sendmmsg` from message `next` on; how many it took.
     fn send_from(&self, next: usize, socket: BorrowedFd<'_>) -> Result<usize, Errno> {
+        // Headers are made anew for each call, and a call for a full batch's headers to send one
+        // datagram would spend more on them than on the datagram's bytes.
+        match self.messages.len() - next {
+            0 | 1 => self.send_up_to::<1>(next, socket),
+            2..=4 => self.send_up_to::<4>(next, socket),
+            _ => self.send_up_to::<BATCH>(next, socket),
+        }
+    }
+
+    /// One `sendmmsg` of at most `N` messages.
+    fn send_up_to<const N: usize>(
+        &self,
+        next: usize,
+        socket: BorrowedFd<'_>,
+    ) -> Result<usize, Errno> {
         let waiting = &self.messages[next..];
-        let slices: [[IoSlice<'_>; 1]; BATCH] = array::from_fn(|index| {
+        let slices: [[IoSlice<'_>; 1]; N] = array::from_fn(|index| {
             let bytes = waiting
                 .get(index)
                 .map_or(&[][..], |m| &self.bytes[m.start..m.end]);
             [IoSlice::new(bytes)]
         });
-        let mut control: [SendAncillaryBuffer<'_, '_, '_>; BATCH] =
+        let mut control: [SendAncillaryBuffer<'_, '_, '_>; N] =
             array::from_fn(|_| SendAncillaryBuffer::default());
         let mut controls = control.iter_mut();
-        let mut headers: [MMsgHdr<'_>; BATCH] = array::from_fn(|index| {
+        let mut headers: [MMsgHdr<'_>; N] = array::from_fn(|index| {
             let control = controls.next().expect("both arrays have the same length");
             match waiting.get(index).and_then(|message| message.to.as_ref()) {
                 Some(to) => MMsgHdr::new_with_addr(to, &slices[index], control),
                 None => MMsgHdr::new(&slices[index], control),
             }
         });
-        let count = waiting.len().min(BATCH);
+        let count = waiting.len().min(N);
         // Without NOSIGNAL nothing changes for datagrams; it says that none is expected.
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         sendmmsg(socket, &mut headers[..count], flags)
@@ -146,7 +161,12 @@ fn drop_reason(errno: Errno) -> Option<DropReason> {
 /// Buffers for one `recvmmsg`.
 pub(crate) struct Incoming {
     buffers: Box<[u8]>,
+    /// How many datagrams the next system call asks for.
+    asks: usize,
 }
+
+/// Fewest datagrams that a system call asks for.
+const ASK_LEAST: usize = 4;
 
 /// One byte more than a frame may have, so that a longer one shows.
 const SLOT: usize = FRAME_LIMIT + 1;
@@ -156,11 +176,15 @@ impl Incoming {
     pub(crate) fn new() -> Self {
         Self {
             buffers: vec![0; BATCH * SLOT].into_boxed_slice(),
+            asks: ASK_LEAST,
         }
     }
 
     /// Calls `each` with source and bytes of at most `limit` waiting datagrams and returns how
     /// many there were. Bytes beyond [`FRAME_LIMIT`] are cut off: the caller checks the length.
+    ///
+    /// A system call asks for twice as many as the last one brought: buffers that stay empty cost
+    /// their headers all the same, and most looks of a node that waits find one datagram or none.
     pub(crate) fn receive<S: Source>(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -168,7 +192,23 @@ impl Incoming {
         each: &mut dyn FnMut(Option<S>, &[u8]),
     ) -> Result<usize, LinkError> {
         let mut headers = S::take_headers();
-        let result = receive_with(&mut headers, &mut self.buffers, socket, limit, each);
+        let mut total = 0;
+        let result = loop {
+            let asked = self.asks.min(limit - total);
+            if asked == 0 {
+                break Ok(total);
+            }
+            match receive_with(&mut headers, &mut self.buffers, socket, asked, each) {
+                Ok(taken) => {
+                    total += taken;
+                    self.asks = (2 * taken).clamp(ASK_LEAST, BATCH);
+                    if taken < asked {
+                        break Ok(total);
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+        };
         S::HEADERS.set(Some(headers));
         result
     }
@@ -178,13 +218,16 @@ fn receive_with<S: Source>(
     headers: &mut MultiHeaders<S>,
     buffers: &mut [u8],
     socket: BorrowedFd<'_>,
-    limit: usize,
+    count: usize,
     each: &mut dyn FnMut(Option<S>, &[u8]),
 ) -> Result<usize, LinkError> {
-    let mut chunks = buffers.chunks_exact_mut(SLOT);
-    let mut slices: [[IoSliceMut<'_>; 1]; BATCH] =
-        array::from_fn(|_| [IoSliceMut::new(chunks.next().unwrap_or_default())]);
-    let count = limit.min(BATCH);
+    let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = array::from_fn(|_| [IoSliceMut::new(&mut [])]);
+    for (slice, buffer) in slices[..count]
+        .iter_mut()
+        .zip(buffers.chunks_exact_mut(SLOT))
+    {
+        *slice = [IoSliceMut::new(buffer)];
+    }
     let flags = MsgFlags::MSG_DONTWAIT;
     let slices = slices[..count].iter_mut();
     let messages = match recvmmsg(socket.as_raw_fd(), headers, slices, flags, None) {

@@ -19,7 +19,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use socket2::SockRef;
 use wire::Tick;
 
-use crate::batch::{BATCH, Incoming, Outgoing};
+use crate::batch::{Incoming, Outgoing};
 use crate::link::check_frame_length;
 use crate::tunnel::SOCKET_BUFFER;
 use crate::{FRAME_LIMIT, Link, LinkCounters, LinkError, MacAddress};
@@ -124,28 +124,20 @@ impl Link for PacketLink {
             counters,
             ..
         } = self;
-        let mut left = limit;
         let mut delivered = 0;
-        while left > 0 {
-            let taken =
-                incoming.receive::<LinkAddr>(socket.as_fd(), left, &mut |source, frame| {
-                    if source.is_some_and(|source| source.pkttype() == PACKET_OUTGOING) {
-                        return;
-                    }
-                    match check_frame_length(frame) {
-                        Ok(()) => {
-                            counters.received.count(frame.len());
-                            delivered += 1;
-                            each(frame);
-                        }
-                        Err(reason) => counters.drops.count(reason),
-                    }
-                })?;
-            left -= taken;
-            if taken < BATCH {
-                break;
+        incoming.receive::<LinkAddr>(socket.as_fd(), limit, &mut |source, frame| {
+            if source.is_some_and(|source| source.pkttype() == PACKET_OUTGOING) {
+                return;
             }
-        }
+            match check_frame_length(frame) {
+                Ok(()) => {
+                    counters.received.count(frame.len());
+                    delivered += 1;
+                    each(frame);
+                }
+                Err(reason) => counters.drops.count(reason),
+            }
+        })?;
         Ok(delivered)
     }
 

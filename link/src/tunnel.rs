@@ -15,7 +15,7 @@ use rustix::net::SocketAddrAny;
 use socket2::{Domain, Protocol, Socket, Type};
 use wire::Tick;
 
-use crate::batch::{BATCH, Incoming, Outgoing};
+use crate::batch::{Incoming, Outgoing};
 use crate::link::check_frame_length;
 use crate::{DropReason, FRAME_LIMIT, Link, LinkCounters, LinkError};
 
@@ -104,52 +104,6 @@ impl TunnelLink {
     pub fn remote_address(&self) -> SocketAddr {
         self.remote
     }
-
-    fn receive_batch(
-        &mut self,
-        limit: usize,
-        each: &mut dyn FnMut(&[u8]),
-    ) -> Result<(usize, usize), LinkError> {
-        let Self {
-            socket,
-            remote,
-            incoming,
-            counters,
-            ..
-        } = self;
-        let mut delivered = 0;
-        let mut take = |source: Option<SocketAddr>, frame: &[u8]| {
-            let verdict = match source {
-                Some(source) if is_peer(source, *remote) => check_frame_length(frame),
-                _ => Err(DropReason::ForeignSource),
-            };
-            match verdict {
-                Ok(()) => {
-                    counters.received.count(frame.len());
-                    delivered += 1;
-                    each(frame);
-                }
-                Err(reason) => counters.drops.count(reason),
-            }
-        };
-        let socket = socket.as_fd();
-        let taken = if remote.is_ipv4() {
-            incoming.receive::<SockaddrIn>(socket, limit, &mut |source, frame| {
-                take(
-                    source.map(|source| SocketAddrV4::from(source).into()),
-                    frame,
-                );
-            })?
-        } else {
-            incoming.receive::<SockaddrIn6>(socket, limit, &mut |source, frame| {
-                take(
-                    source.map(|source| SocketAddrV6::from(source).into()),
-                    frame,
-                );
-            })?
-        };
-        Ok((taken, delivered))
-    }
 }
 
 impl Link for TunnelLink {
@@ -175,17 +129,45 @@ impl Link for TunnelLink {
     }
 
     fn receive(&mut self, limit: usize, each: &mut dyn FnMut(&[u8])) -> Result<usize, LinkError> {
-        let mut left = limit;
-        let mut total = 0;
-        while left > 0 {
-            let (taken, delivered) = self.receive_batch(left, each)?;
-            total += delivered;
-            left -= taken;
-            if taken < BATCH {
-                break;
+        let Self {
+            socket,
+            remote,
+            incoming,
+            counters,
+            ..
+        } = self;
+        let mut delivered = 0;
+        let mut take = |source: Option<SocketAddr>, frame: &[u8]| {
+            let verdict = match source {
+                Some(source) if is_peer(source, *remote) => check_frame_length(frame),
+                _ => Err(DropReason::ForeignSource),
+            };
+            match verdict {
+                Ok(()) => {
+                    counters.received.count(frame.len());
+                    delivered += 1;
+                    each(frame);
+                }
+                Err(reason) => counters.drops.count(reason),
             }
+        };
+        let socket = socket.as_fd();
+        if remote.is_ipv4() {
+            incoming.receive::<SockaddrIn>(socket, limit, &mut |source, frame| {
+                take(
+                    source.map(|source| SocketAddrV4::from(source).into()),
+                    frame,
+                );
+            })?;
+        } else {
+            incoming.receive::<SockaddrIn6>(socket, limit, &mut |source, frame| {
+                take(
+                    source.map(|source| SocketAddrV6::from(source).into()),
+                    frame,
+                );
+            })?;
         }
-        Ok(total)
+        Ok(delivered)
     }
 
     fn prepare_to_wait(&mut self) -> bool {

@@ -14,7 +14,7 @@ use wire::{HostAddress, Tick};
 
 use super::frame::TIME_TO_LIVE;
 use super::{Endpoint, Mtu};
-use crate::batch::{BATCH, Incoming, Outgoing};
+use crate::batch::{Incoming, Outgoing};
 use crate::tunnel::bind_udp;
 use crate::{DropReason, LinkCounters, LinkError};
 
@@ -64,37 +64,6 @@ impl SocketEndpoint {
             failure: None,
         })
     }
-
-    fn receive_batch(
-        &mut self,
-        limit: usize,
-        each: &mut dyn FnMut(HostAddress, &[u8]),
-    ) -> Result<usize, LinkError> {
-        let Self {
-            socket,
-            incoming,
-            counters,
-            ..
-        } = self;
-        incoming.receive::<SockaddrIn>(socket.as_fd(), limit, &mut |source, payload| {
-            let Some(source) = source.map(SocketAddrV4::from) else {
-                counters.drops.count(DropReason::ForeignSource);
-                return;
-            };
-            if payload.len() > Mtu::MAXIMUM.into() {
-                counters.drops.count(DropReason::Oversize);
-                return;
-            }
-            counters.received.count(payload.len());
-            each(
-                HostAddress {
-                    ip: source.ip().octets(),
-                    port: source.port(),
-                },
-                payload,
-            );
-        })
-    }
 }
 
 impl Endpoint for SocketEndpoint {
@@ -133,16 +102,33 @@ impl Endpoint for SocketEndpoint {
         limit: usize,
         each: &mut dyn FnMut(HostAddress, &[u8]),
     ) -> Result<usize, LinkError> {
-        let before = self.counters.received.frames;
-        let mut left = limit;
-        while left > 0 {
-            let taken = self.receive_batch(left, each)?;
-            left -= taken;
-            if taken < BATCH {
-                break;
+        let mut delivered = 0;
+        let Self {
+            socket,
+            incoming,
+            counters,
+            ..
+        } = self;
+        incoming.receive::<SockaddrIn>(socket.as_fd(), limit, &mut |source, payload| {
+            let Some(source) = source.map(SocketAddrV4::from) else {
+                counters.drops.count(DropReason::ForeignSource);
+                return;
+            };
+            if payload.len() > Mtu::MAXIMUM.into() {
+                counters.drops.count(DropReason::Oversize);
+                return;
             }
-        }
-        Ok(usize::try_from(self.counters.received.frames - before).unwrap_or(limit))
+            counters.received.count(payload.len());
+            delivered += 1;
+            each(
+                HostAddress {
+                    ip: source.ip().octets(),
+                    port: source.port(),
+                },
+                payload,
+            );
+        })?;
+        Ok(delivered)
     }
 
     fn prepare_to_wait(&mut self) -> bool {

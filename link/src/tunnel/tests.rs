@@ -3,6 +3,7 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
+use crate::batch::BATCH;
 
 /// Receives until `count` frames are there; a minute without any is a failure.
 fn receive_all(link: &mut TunnelLink, count: usize) -> Vec<Vec<u8>> {
