@@ -34,7 +34,9 @@ pub(crate) fn again<S: StateMachine>(
     view: ViewNumber,
     client: ClientId,
 ) -> Option<Reply<'_>> {
-    let saved = history.saved_reply(client).filter(|saved| saved.committed)?;
+    let saved = history
+        .saved_reply(client)
+        .filter(|saved| saved.committed)?;
     Some(Reply {
         client,
         number: saved.number,

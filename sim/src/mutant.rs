@@ -56,9 +56,7 @@ impl Mutant {
             ProtocolName::Rounds => replica::rounds::Mutant::ALL.map(Self::Rounds).into(),
             ProtocolName::Vr => replica::vr::Mutant::ALL.map(Self::Vr).into(),
             ProtocolName::NoPaxos => replica::nopaxos::Mutant::ALL.map(Self::NoPaxos).into(),
-            ProtocolName::FastPaxos => {
-                replica::fast_paxos::Mutant::ALL.map(Self::FastPaxos).into()
-            }
+            ProtocolName::FastPaxos => replica::fast_paxos::Mutant::ALL.map(Self::FastPaxos).into(),
             ProtocolName::Mencius => replica::mencius::Mutant::ALL.map(Self::Mencius).into(),
             ProtocolName::Unreplicated => Vec::new(),
         };

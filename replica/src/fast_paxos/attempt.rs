@@ -44,6 +44,7 @@ impl<S: StateMachine> FastPaxos<S> {
         self.settled = self.history.log().last();
         self.leading.tally.begin();
         self.leading.must_settle = false;
+        self.leading.unsent_bytes = 0;
         self.leading.pace.interrupted();
         if self.settled > self.history.log().last_committed() {
             self.arm_stuck(now);
@@ -135,7 +136,9 @@ impl<S: StateMachine> FastPaxos<S> {
         match to {
             Some(replica) => out.send(replica, &message),
             None if in_a_packet => out.send_others(self.config.me, self.n(), &message),
-            None => self.others().for_each(|replica| out.send(replica, &message)),
+            None => self
+                .others()
+                .for_each(|replica| out.send(replica, &message)),
         }
     }
 

@@ -79,10 +79,10 @@ impl<S: StateMachine> FastPaxos<S> {
         }
         let log = self.history.log();
         let committed = log.last_committed();
-        let stands = message.base < committed
-            || log.hash_at(message.base) == Some(message.base_hash);
+        let stands =
+            message.base < committed || log.hash_at(message.base) == Some(message.base_hash);
         if !stands {
-            if self.config.breaks(Mutant::AcceptPastHole) {
+            if self.is_following() && self.config.breaks(Mutant::AcceptPastHole) {
                 let last = message.entries.iter().last();
                 let hash = last.map_or(message.base_hash, |entry| entry.hash);
                 self.send_vote(message.ballot, end, (end, hash), out);
@@ -96,7 +96,11 @@ impl<S: StateMachine> FastPaxos<S> {
             return;
         };
         self.fast = message.fast;
-        self.settled = if in_ballot { self.settled.max(end) } else { end };
+        self.settled = if in_ballot {
+            self.settled.max(end)
+        } else {
+            end
+        };
         self.settled = self.settled.min(self.history.log().last());
         self.accepted = message.ballot;
         if self.mode != Mode::Normal {

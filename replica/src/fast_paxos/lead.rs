@@ -28,7 +28,7 @@ pub(super) struct Leading {
     /// The others were told that everything up to here is chosen.
     told: SlotNumber,
     /// Classic: bytes of entries that were not sent.
-    unsent_bytes: usize,
+    pub(super) unsent_bytes: usize,
     /// A request is in the log that nobody else will append by itself.
     pub(super) must_settle: bool,
     /// How often nothing was chosen in time, one after the other.
@@ -123,11 +123,8 @@ impl<S: StateMachine> FastPaxos<S> {
     }
 
     pub(super) fn on_vote(&mut self, now: Tick, vote: Vote, out: &mut Effects) {
-        if vote.ballot.view != self.view || self.mode != Mode::Normal || !self.is_leader() {
-            return;
-        }
         let counts = vote.ballot == self.accepted || self.config.breaks(Mutant::CountOldVotes);
-        if !counts {
+        if !counts || self.mode != Mode::Normal || !self.is_leader() {
             return;
         }
         let Self {

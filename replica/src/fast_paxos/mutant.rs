@@ -12,12 +12,10 @@ pub enum Mutant {
     PickStale,
     /// A replica accepts what it has not got, past a hole.
     AcceptPastHole,
-    /// Votes of an attempt that is over count in the next.
+    /// Votes of ballots that are over count.
     CountOldVotes,
     /// A restarted replica goes on with an empty log in its persisted view.
     RejoinAtOnce,
-    /// Who restarts is let into the attempt that its earlier life may have voted in.
-    WelcomeWithoutAttempt,
     /// A replica that has promised a view still votes in the old one.
     NoFreeze,
     /// A replica commits what the coordinator says up to whatever slot, with whatever it has there.
@@ -26,14 +24,13 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::ClassicForFast,
         Self::PickAny,
         Self::PickStale,
         Self::AcceptPastHole,
         Self::CountOldVotes,
         Self::RejoinAtOnce,
-        Self::WelcomeWithoutAttempt,
         Self::NoFreeze,
         Self::CommitUnchecked,
     ];
@@ -47,7 +44,6 @@ impl Mutant {
             Self::AcceptPastHole => "accept-past-hole",
             Self::CountOldVotes => "count-old-votes",
             Self::RejoinAtOnce => "rejoin-at-once",
-            Self::WelcomeWithoutAttempt => "welcome-without-attempt",
             Self::NoFreeze => "no-freeze",
             Self::CommitUnchecked => "commit-unchecked",
         }

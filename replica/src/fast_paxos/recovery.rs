@@ -100,7 +100,7 @@ impl<S: StateMachine> FastPaxos<S> {
         let begun_for = &mut self.leading.welcomed[usize::from(message.replica.0)];
         let is_new = *begun_for < message.incarnation;
         *begun_for = message.incarnation.max(*begun_for);
-        if is_new && self.is_leader() && !self.config.breaks(Mutant::WelcomeWithoutAttempt) {
+        if is_new && self.is_leader() {
             self.begin_attempt(now, out);
         }
         let welcome = FastPaxosMessage::Welcome(Welcome {
@@ -154,9 +154,7 @@ impl<S: StateMachine> FastPaxos<S> {
         message: &Accept<'_>,
         out: &mut Effects,
     ) {
-        let joins = |target: Ballot| {
-            message.ballot >= target && message.ballot.view == target.view
-        };
+        let joins = |target: Ballot| message.ballot >= target && message.ballot.view == target.view;
         if !self.recovery.target.is_some_and(joins) {
             return;
         }

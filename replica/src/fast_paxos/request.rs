@@ -91,7 +91,12 @@ impl<S: StateMachine> FastPaxos<S> {
             return;
         }
         let log = self.history.log();
-        self.send_vote(self.accepted, self.settled, (log.last(), log.last_hash()), out);
+        self.send_vote(
+            self.accepted,
+            self.settled,
+            (log.last(), log.last_hash()),
+            out,
+        );
     }
 
     pub(super) fn send_vote(

@@ -64,7 +64,10 @@ impl Tally {
         voter.settled = vote.settled.max(voter.settled);
         voter.same = voter.settled.max(voter.same);
         if vote.slot > own {
-            let newest = voter.early.back().map_or(SlotNumber::ZERO, |(slot, _)| *slot);
+            let newest = voter
+                .early
+                .back()
+                .map_or(SlotNumber::ZERO, |(slot, _)| *slot);
             if vote.slot > newest && voter.early.len() < early_max {
                 voter.early.push_back((vote.slot, vote.hash));
             }

@@ -1,8 +1,9 @@
 //! A view change: replicas stop, f+1 of them report their logs to the coordinator of the view to
 //! come. What it makes of them is in [`pick`](super::pick) and [`install`](super::install).
 
-use super::timers::Timer;
+use super::follow::Following;
 use super::pick::Report;
+use super::timers::Timer;
 use super::{FastPaxos, replica_at};
 use crate::history::owned;
 use crate::protocol::Mode;
@@ -71,6 +72,7 @@ impl<S: StateMachine> FastPaxos<S> {
         }
         self.view = view;
         self.pending = None;
+        self.following = Following::default();
         self.persist(out);
         let failures = self.change.failures;
         self.change = Change {
@@ -241,8 +243,10 @@ impl<S: StateMachine> FastPaxos<S> {
     pub(super) fn repeat_beginning(&mut self, now: Tick, to: ReplicaId, out: &mut Effects) {
         let every = self.config.timings.resend_us << RESENDS_BEFORE_LOGS;
         if self.peers.may_send_start(to, now, every) {
-            let committed = self.peers.committed(to);
-            self.help(now, to, committed, out);
+            // Who has committed less than that asks.
+            let log = self.history.log();
+            let base = self.peers.committed(to).max(log.base());
+            self.send_accept(Some(to), base.min(log.last_committed()), out);
         }
     }
 

@@ -179,8 +179,7 @@ impl World<'_> {
         };
         let caught = match (Message::parse(message), wall) {
             (Ok(message), None) if tells_commit(&message) => at_commit,
-            (Ok(message), None) if !at_commit && begins_view(&message) =>
-            {
+            (Ok(message), None) if !at_commit && begins_view(&message) => {
                 let n = self.nodes.len();
                 for step in skip + 1..=skip + n / 2 {
                     hosts.replicas |= 1 << ((replica + step) % n);

@@ -19,8 +19,8 @@ pub mod vr;
 
 pub use batch::{Batch, BatchIter};
 pub use entries::{Entries, EntriesIter, Entry};
-pub use incarnations::Incarnations;
 use fast_paxos::FastPaxosMessage;
+pub use incarnations::Incarnations;
 use mencius::MenciusMessage;
 use nopaxos::NoPaxosMessage;
 pub use prepare::Prepare;

@@ -6,8 +6,8 @@ mod nopaxos;
 mod rounds;
 mod vr;
 
-use super::mencius::{Cells, LanePromises, MenciusMessage};
 use super::fast_paxos::FastPaxosMessage;
+use super::mencius::{Cells, LanePromises, MenciusMessage};
 use super::nopaxos::{Catchup, NoPaxosMessage};
 use super::rounds::{Batch, RoundsMessage, Values};
 use super::vr::VrMessage;
