@@ -68,19 +68,23 @@ fn every_invariant_catches_a_break_alone() {
 }
 
 #[test]
-fn every_break_of_a_baseline_is_caught() {
+fn every_break_of_these_baselines_is_caught() {
     let blueprint = Blueprint::new();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let protocol = ProtocolName::Vr;
-    for mutant in Mutant::all(protocol) {
-        let settings = Settings {
-            protocol,
-            mutant: Some(mutant),
-            ..Settings::default()
-        };
-        let caught = hunt(&settings, BOUND, threads, &blueprint);
-        let caught = caught.unwrap_or_else(|| panic!("{mutant} survives"));
-        println!("{mutant}: {} after {} seeds", caught.by, caught.seeds);
+    for protocol in [ProtocolName::Vr, ProtocolName::FastPaxos] {
+        for mutant in Mutant::all(protocol) {
+            let settings = Settings {
+                protocol,
+                mutant: Some(mutant),
+                ..Settings::default()
+            };
+            let caught = hunt(&settings, BOUND, threads, &blueprint);
+            let caught = caught.unwrap_or_else(|| panic!("{protocol:?}: {mutant} survives"));
+            println!(
+                "{protocol:?}: {mutant}: {} after {} seeds",
+                caught.by, caught.seeds
+            );
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the coordinator says: what to accept, and what is chosen.
 //!
-//! A request that loses its slot is not lost. If it stood behind what the coordinator has told, it
-//! goes behind again, in a fast ballot. If it stood within, the coordinator may never have got it,
-//! and is sent it; it is not appended again here, for then this log would be longer than the
-//! coordinator's, and all votes from here would be for nothing until the next collision.
+//! A request that loses its slot is not lost. If the coordinator has told something that came later
+//! here, it may never have got the request, and is sent it; it is not appended again here, for then
+//! this log would be longer than the coordinator's, and all votes from here would be for nothing
+//! until the next collision. All other requests are on their way to the coordinator: in a fast
+//! ballot they go behind again, in the order in which they came.
 
 use super::timers::Timer;
 use super::{FastPaxos, Mutant};
@@ -107,16 +108,16 @@ impl<S: StateMachine> FastPaxos<S> {
             self.become_normal(now, out);
         }
         self.commit_up_to(message.committed.min(end));
-        self.place_again(now, end, displaced, out);
+        self.place_again(now, displaced, out);
         self.replay_deferred(now, out);
         self.note_lacking(now, message.ballot, message.committed);
         self.timers.cancel(Timer::Vote);
         self.vote(out);
     }
 
-    /// Makes the log up to the message's end be the coordinator's. Returns what lost its slot,
-    /// oldest first, each with the slot; `None`: the message contradicts itself.
-    fn adopt(&mut self, message: &Accept<'_>) -> Option<Vec<(SlotNumber, StoredRequest)>> {
+    /// Makes the log up to the message's end be the coordinator's. Returns what was undone for it,
+    /// oldest first; `None`: the message contradicts itself.
+    fn adopt(&mut self, message: &Accept<'_>) -> Option<Vec<StoredRequest>> {
         let end = message.end();
         let entries = owned(&message.entries);
         let end_hash = entries.last().map_or(message.base_hash, |(hash, _)| *hash);
@@ -125,9 +126,8 @@ impl<S: StateMachine> FastPaxos<S> {
             return None;
         }
         let log = self.history.log();
-        let last = log.last();
         let agrees = end <= log.last_committed() || log.hash_at(end) == Some(end_hash);
-        let undone = if agrees && message.fast {
+        let mut undone = if agrees && message.fast {
             Vec::new()
         } else if agrees {
             // Behind what is told there is nothing in a classic ballot.
@@ -141,24 +141,21 @@ impl<S: StateMachine> FastPaxos<S> {
             adopted.undone
         };
         self.counters.rolled_back += undone.len() as u64;
-        let slots = (0..).map(|back| SlotNumber(last.0 - back));
-        let mut displaced: Vec<_> = slots.zip(undone).collect();
-        displaced.reverse();
-        Some(displaced)
+        undone.reverse();
+        Some(undone)
     }
 
-    /// What lost its slot to the coordinator's log, which ends at `end`.
-    fn place_again(
-        &mut self,
-        now: Tick,
-        end: SlotNumber,
-        displaced: Vec<(SlotNumber, StoredRequest)>,
-        out: &mut Effects,
-    ) {
-        for (slot, request) in displaced {
-            if slot > end && self.fast {
+    /// What lost its slot to the coordinator's log, oldest first.
+    fn place_again(&mut self, now: Tick, displaced: Vec<StoredRequest>, out: &mut Effects) {
+        let is_new = |replica: &Self, request: &StoredRequest| {
+            replica.history.freshness(request.client, request.number) == Freshness::New
+        };
+        let has = |request| !is_new(self, request);
+        let passed = displaced.iter().rposition(has).map_or(0, |last| last + 1);
+        for (index, request) in displaced.into_iter().enumerate() {
+            if index >= passed && self.fast {
                 self.take(now, request.as_ref(), out);
-            } else if self.history.freshness(request.client, request.number) == Freshness::New {
+            } else if is_new(self, &request) {
                 self.forward(request.as_ref(), out);
             }
         }

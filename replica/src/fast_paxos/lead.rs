@@ -4,10 +4,10 @@
 //! at once, those that come meanwhile go together, as the leader does in
 //! [Viewstamped Replication](crate::vr).
 
+use super::FastPaxos;
 use super::pace::Pace;
 use super::tally::Tally;
 use super::timers::Timer;
-use super::{FastPaxos, Mutant};
 use crate::client_table::Freshness;
 use crate::history::{Origin, RequestRef};
 use crate::protocol::Mode;
@@ -123,8 +123,9 @@ impl<S: StateMachine> FastPaxos<S> {
     }
 
     pub(super) fn on_vote(&mut self, now: Tick, vote: Vote, out: &mut Effects) {
-        let counts = vote.ballot == self.accepted || self.config.breaks(Mutant::CountOldVotes);
-        if !counts || self.mode != Mode::Normal || !self.is_leader() {
+        // A vote of a ballot that is over may be of a log that its sender has given up since, or of
+        // a life that has ended.
+        if vote.ballot != self.accepted || self.mode != Mode::Normal || !self.is_leader() {
             return;
         }
         let Self {

@@ -261,7 +261,7 @@ impl<S: StateMachine> FastPaxos<S> {
         match message {
             Message::FastPaxos(FastPaxosMessage::Welcome(m)) => self.on_welcome(now, m, out),
             Message::FastPaxos(FastPaxosMessage::Accept(m)) => {
-                self.accept_as_outsider(now, &m, out)
+                self.accept_as_outsider(now, &m, out);
             }
             Message::StartViewChange(m) => self.learn_own_life(&m),
             Message::Snapshot(m) if self.recovery.is_fetching() => self.on_snapshot(now, &m, out),

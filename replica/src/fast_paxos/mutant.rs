@@ -12,8 +12,6 @@ pub enum Mutant {
     PickStale,
     /// A replica accepts what it has not got, past a hole.
     AcceptPastHole,
-    /// Votes of ballots that are over count.
-    CountOldVotes,
     /// A restarted replica goes on with an empty log in its persisted view.
     RejoinAtOnce,
     /// A replica that has promised a view still votes in the old one.
@@ -24,12 +22,11 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::ClassicForFast,
         Self::PickAny,
         Self::PickStale,
         Self::AcceptPastHole,
-        Self::CountOldVotes,
         Self::RejoinAtOnce,
         Self::NoFreeze,
         Self::CommitUnchecked,
@@ -42,7 +39,6 @@ impl Mutant {
             Self::PickAny => "pick-any",
             Self::PickStale => "pick-stale",
             Self::AcceptPastHole => "accept-past-hole",
-            Self::CountOldVotes => "count-old-votes",
             Self::RejoinAtOnce => "rejoin-at-once",
             Self::NoFreeze => "no-freeze",
             Self::CommitUnchecked => "commit-unchecked",

@@ -38,7 +38,7 @@ impl Pace {
 
     /// How long a choice may take, in microseconds.
     pub(super) fn patience_us(&self, least_us: u64, most_us: u64) -> u64 {
-        let usual = self.choice.bound_ns().saturating_mul(2) / 1_000;
+        let usual = self.choice.bound_ns() / 1_000;
         usual.clamp(least_us, most_us.max(least_us))
     }
 }
@@ -70,7 +70,7 @@ mod tests {
             pace.chosen(SlotNumber(slot), now.plus_us(1_000));
         }
         let patience = pace.patience_us(500, 6_000);
-        assert!((2_000..4_000).contains(&patience), "{patience}");
+        assert!((1_000..2_000).contains(&patience), "{patience}");
         pace.appended(SlotNumber(100), Tick(0));
         pace.interrupted();
         pace.chosen(SlotNumber(100), Tick(u64::MAX));

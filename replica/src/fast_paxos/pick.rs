@@ -44,13 +44,11 @@ impl Report {
     /// The hash at a slot that is not below what is committed.
     fn hash_at(&self, slot: SlotNumber) -> Option<SummaryHash> {
         let above = slot.0.checked_sub(self.committed.0)?;
-        match above {
-            0 => Some(self.committed_hash),
-            _ => {
-                let index = usize::try_from(above - 1).ok()?;
-                self.entries.get(index).map(|(hash, _)| *hash)
-            }
+        if above == 0 {
+            return Some(self.committed_hash);
         }
+        let index = usize::try_from(above - 1).ok()?;
+        self.entries.get(index).map(|(hash, _)| *hash)
     }
 
     /// Up to where no vote is needed for what this replica has.

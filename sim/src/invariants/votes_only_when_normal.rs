@@ -129,6 +129,7 @@ impl Invariant for VotesOnlyWhenNormal {
 mod tests {
     use super::super::testing::{FakeLog, sent, step};
     use super::*;
+    use wire::message::fast_paxos::{Ballot, Vote};
     use wire::message::nopaxos::{Answer, Executed};
     use wire::message::{Incarnations, StartViewChange, SyncReply};
     use wire::{ClientId, RequestNumber, SequenceNumber, SlotNumber, SummaryHash};
@@ -193,6 +194,27 @@ mod tests {
             let seen = invariant.see(&sent(1, answer(executed)));
             assert_eq!(seen.is_ok(), holds, "{executed:?}");
         }
+    }
+
+    #[test]
+    fn a_vote_of_fast_paxos_is_of_its_ballots_view() {
+        let vote = |view| {
+            Message::FastPaxos(FastPaxosMessage::Vote(Vote {
+                ballot: Ballot {
+                    view: ViewNumber(view),
+                    attempt: 9,
+                },
+                replica: ReplicaId(1),
+                settled: SlotNumber(2),
+                slot: SlotNumber(3),
+                hash: SummaryHash::EMPTY,
+            }))
+        };
+        let mut invariant = VotesOnlyWhenNormal::default();
+        assert_eq!(invariant.see(&sent(1, stop(2))), Ok(()));
+        assert_eq!(invariant.see(&sent(1, vote(2))), Ok(()));
+        let seen = invariant.see(&sent(1, vote(1))).unwrap_err();
+        assert!(seen.contains("a VOTE of view 1"), "{seen}");
     }
 
     #[test]
