@@ -5,8 +5,8 @@
 //!
 //! What it may tell: a fast quorum has the coordinator in it, so of all logs only the
 //! coordinator's own may have been chosen, and behind its own end nothing is. It tells its whole
-//! log; requests that others have and it has not come back to it by FORWARD. Behind that end the new
-//! ballot is fast again, if enough are there; votes of the old ballot do not count any more.
+//! log; requests that others have and it has not come back to it by FORWARD. Behind that end the
+//! new ballot is fast again, if enough are there; votes of the old ballot do not count any more.
 
 use super::FastPaxos;
 use super::timers::Timer;

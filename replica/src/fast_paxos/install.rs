@@ -1,8 +1,8 @@
 //! What a new view begins with, and getting from one's own log to it.
 
+use super::FastPaxos;
 use super::pick::{Picked, pick};
 use super::view_change::Change;
-use super::{FastPaxos, Timer};
 use crate::client_table::Freshness;
 use crate::protocol::Mode;
 use crate::{Effects, StateMachine};
@@ -74,6 +74,5 @@ impl<S: StateMachine> FastPaxos<S> {
         self.pending = None;
         self.persist(out);
         self.arm_normal_timers(now);
-        debug_assert!(!self.timers.is_armed(Timer::GiveUp));
     }
 }

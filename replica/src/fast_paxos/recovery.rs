@@ -1,7 +1,7 @@
 //! Recovery of a replica that has restarted without its log.
 //!
-//! It asks everybody. f+1 normal replicas answer, among them the coordinator of the newest view that
-//! they name; they know of its new life from then on, so that what it reported in an earlier one
+//! It asks everybody. f+1 normal replicas answer, among them the coordinator of the newest view
+//! that they name; they know of its new life from then on, so that what it reported in an earlier one
 //! no longer counts. A vote of an earlier life may still be on its way to the coordinator, for a
 //! slot that the coordinator has not reached; so the coordinator begins an attempt before it
 //! answers, in which no earlier life can have voted. The replica takes part when it has accepted
