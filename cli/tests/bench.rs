@@ -26,12 +26,13 @@ fn bench(flags: &[&str]) -> Value {
     result
 }
 
-const PROTOCOLS: [&str; 6] = [
+const PROTOCOLS: [&str; 7] = [
     "spec-paxos",
     "rounds",
     "vr",
     "nopaxos",
     "mencius",
+    "fast-paxos",
     "unreplicated",
 ];
 

@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use wire::message::fast_paxos;
 use wire::message::mencius;
 use wire::message::rounds::RoundPacket;
 use wire::message::vr;
@@ -18,6 +19,8 @@ pub enum ProtocolName {
     Vr,
     /// NOPaxos.
     NoPaxos,
+    /// Fast Paxos: replicas vote for what comes as it comes.
+    FastPaxos,
     /// Mencius: every server leads, in turn.
     Mencius,
     /// One server, no replication.
@@ -26,11 +29,12 @@ pub enum ProtocolName {
 
 impl ProtocolName {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::SpecPaxos,
         Self::Rounds,
         Self::Vr,
         Self::NoPaxos,
+        Self::FastPaxos,
         Self::Mencius,
         Self::Unreplicated,
     ];
@@ -42,6 +46,7 @@ impl ProtocolName {
             Self::Rounds => "rounds",
             Self::Vr => "vr",
             Self::NoPaxos => "nopaxos",
+            Self::FastPaxos => "fast-paxos",
             Self::Mencius => "mencius",
             Self::Unreplicated => "unreplicated",
         }
@@ -83,7 +88,7 @@ impl ProtocolName {
 
     /// Whether the root's numbers mean anything to it.
     pub const fn uses_the_roots_order(self) -> bool {
-        !matches!(self, Self::Vr | Self::Mencius)
+        !matches!(self, Self::Vr | Self::FastPaxos | Self::Mencius)
     }
 
     /// Whether the members of a group can be changed.
@@ -103,6 +108,7 @@ impl ProtocolName {
             Self::SpecPaxos | Self::NoPaxos | Self::Unreplicated => 0,
             Self::Rounds => RoundPacket::RESERVED,
             Self::Vr => vr::Prepare::RESERVED,
+            Self::FastPaxos => fast_paxos::Forward::RESERVED,
             Self::Mencius => mencius::Propose::RESERVED,
         }
     }

@@ -11,6 +11,7 @@
 //! - [`rounds`]: synchronous rounds, all members propose, split by phase
 //! - [`vr`]: Viewstamped Replication, which is Multi-Paxos with a stable leader, split by phase
 //! - [`nopaxos`]: NOPaxos, which agrees only on what the network has lost, split by phase
+//! - [`fast_paxos`]: Fast Paxos, whose replicas vote for what comes as it comes, split by phase
 //! - [`mencius`]: Mencius, every server leads in turn, split by phase
 //! - [`unreplicated`]: one server, the ceiling that everything is compared with
 //! - [`history`], [`client_table`], [`quorum`]: what protocols share
@@ -22,12 +23,14 @@ extern crate alloc;
 #[cfg(any(feature = "driver", test))]
 extern crate std;
 
+mod answer;
 pub mod catalogue;
 pub mod client_table;
 mod deferred;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod effects;
+pub mod fast_paxos;
 mod held;
 pub mod history;
 pub mod mencius;

@@ -40,6 +40,8 @@ pub enum Mutant {
     Vr(replica::vr::Mutant),
     /// A replica's core is, under NOPaxos.
     NoPaxos(replica::nopaxos::Mutant),
+    /// A replica's core is, under Fast Paxos.
+    FastPaxos(replica::fast_paxos::Mutant),
     /// A replica's core is, under Mencius.
     Mencius(replica::mencius::Mutant),
     /// The root or its controller is.
@@ -54,6 +56,7 @@ impl Mutant {
             ProtocolName::Rounds => replica::rounds::Mutant::ALL.map(Self::Rounds).into(),
             ProtocolName::Vr => replica::vr::Mutant::ALL.map(Self::Vr).into(),
             ProtocolName::NoPaxos => replica::nopaxos::Mutant::ALL.map(Self::NoPaxos).into(),
+            ProtocolName::FastPaxos => replica::fast_paxos::Mutant::ALL.map(Self::FastPaxos).into(),
             ProtocolName::Mencius => replica::mencius::Mutant::ALL.map(Self::Mencius).into(),
             ProtocolName::Unreplicated => Vec::new(),
         };
@@ -90,6 +93,7 @@ impl Mutant {
             Self::Rounds(mutant) => mutant.name(),
             Self::Vr(mutant) => mutant.name(),
             Self::NoPaxos(mutant) => mutant.name(),
+            Self::FastPaxos(mutant) => mutant.name(),
             Self::Mencius(mutant) => mutant.name(),
             Self::Fabric(mutant) => mutant.name(),
         }
@@ -123,6 +127,14 @@ impl Mutant {
     pub(crate) fn of_nopaxos(self) -> Option<replica::nopaxos::Mutant> {
         match self {
             Self::NoPaxos(mutant) => Some(mutant),
+            _ => None,
+        }
+    }
+
+    /// What cores under Fast Paxos are told of it.
+    pub(crate) fn of_fast_paxos(self) -> Option<replica::fast_paxos::Mutant> {
+        match self {
+            Self::FastPaxos(mutant) => Some(mutant),
             _ => None,
         }
     }

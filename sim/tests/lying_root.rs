@@ -1,5 +1,5 @@
-//! Synchronous rounds trust no root: nothing false and nothing lost while it gives one number to two
-//! packets, counts back, forgets its registers or is two.
+//! Synchronous rounds and Fast Paxos trust no root: nothing false and nothing lost while it gives one
+//! number to two packets, counts back, forgets its registers or is two.
 
 use sim::mutant::Mutant;
 use sim::profile::Profile;
@@ -8,12 +8,16 @@ use sim::settings::{ProtocolName, Settings};
 use sim::world::{Blueprint, Ending};
 
 fn lied_to() -> Settings {
+    lied_to_by(ProtocolName::Rounds)
+}
+
+fn lied_to_by(protocol: ProtocolName) -> Settings {
     let settings = Settings {
-        protocol: ProtocolName::Rounds,
+        protocol,
         profile: Profile::LyingRoot,
         ..Settings::default()
     };
-    settings.check().expect("rounds trust no root");
+    settings.check().expect("the protocol trusts no root");
     settings
 }
 
@@ -38,6 +42,12 @@ fn a_root_that_lies_makes_nobody_lie() {
         attempts += outcome.counters.view_changes;
     }
     assert!(attempts > 100, "{attempts} epochs: nobody was disturbed");
+}
+
+#[test]
+fn who_takes_requests_as_they_come_does_not_notice() {
+    let settings = lied_to_by(ProtocolName::FastPaxos);
+    assert_eq!(first_failure(&settings, 60), None);
 }
 
 /// The one invariant that a lying root breaks is the one about the root.

@@ -1,5 +1,6 @@
 //! One line per packet for people: stamp, then message, in the words of the papers.
 
+mod fast_paxos;
 mod mencius;
 mod nopaxos;
 mod rounds;
@@ -83,6 +84,7 @@ impl fmt::Display for Text<'_> {
             Message::Rounds(message) => rounds::write(f, message),
             Message::Vr(message) => vr::write(f, message),
             Message::NoPaxos(message) => nopaxos::write(f, message),
+            Message::FastPaxos(message) => fast_paxos::write(f, message),
             Message::Mencius(message) => mencius::write(f, message),
         }
     }

@@ -7,6 +7,7 @@ use apps::kv::Kv;
 use apps::null::Null;
 use link::{Clock, Endpoint, Inbox, Node, StopFlag};
 use replica::driver::{Boot, BulkSender, Identity, ReplicaHandle, ReplicaNode, StateFile, TcpBulk};
+use replica::fast_paxos::{self, FastPaxos};
 use replica::history::DEFAULT_RETAINED_BYTES;
 use replica::mencius::{self, Mencius};
 use replica::nopaxos::{self, NoPaxos};
@@ -109,6 +110,13 @@ impl Birth<'_> {
                 self.around(match again(boot) {
                     None => NoPaxos::format(config, machine, now),
                     Some(boot) => NoPaxos::restart(config, machine, now, boot),
+                })
+            }
+            ProtocolName::FastPaxos => {
+                let config = fast_paxos::Config::new(me, quorum);
+                self.around(match again(boot) {
+                    None => FastPaxos::format(config, machine, now),
+                    Some(boot) => FastPaxos::restart(config, machine, now, boot),
                 })
             }
             ProtocolName::Mencius => {

@@ -228,6 +228,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             | Message::Rounds(_)
             | Message::Vr(_)
             | Message::NoPaxos(_)
+            | Message::FastPaxos(_)
             | Message::Mencius(_) => None,
         }
     }
@@ -285,6 +286,7 @@ impl<S: StateMachine> SpecPaxos<S> {
             | Message::Rounds(_)
             | Message::Vr(_)
             | Message::NoPaxos(_)
+            | Message::FastPaxos(_)
             | Message::Mencius(_) => {
                 self.counters.rejected += 1;
             }

@@ -11,10 +11,10 @@ use crate::client_table::Freshness;
 use crate::history::{Origin, RequestRef, StoredRequest};
 use crate::protocol::Mode;
 use crate::quorum::MAX_REPLICAS;
-use crate::{Effects, StateMachine};
+use crate::{Effects, StateMachine, answer};
 use alloc::vec::Vec;
 use wire::message::vr::{Prepare, PrepareOk, VrMessage};
-use wire::message::{Batch, Message, Reply, Request};
+use wire::message::{Batch, Message, Request};
 use wire::{AgreedTime, ClientId, EpochNumber, HostAddress, SequenceNumber, SlotNumber, Tick};
 
 /// What a leader keeps beyond the log.
@@ -212,38 +212,15 @@ impl<S: StateMachine> Vr<S> {
 
     /// Answers for an entry that a majority has.
     fn reply(&self, slot: SlotNumber, out: &mut Effects) {
-        let entry = self.history.log().get(slot);
-        let entry = entry.expect("what was not committed is held");
-        let reply = Reply {
-            client: entry.request.client,
-            number: entry.request.number,
-            replica: self.config.me,
-            view: self.view,
-            slot,
-            hash: entry.hash,
-            committed: true,
-            result: entry.result,
-        };
-        out.reply(entry.request.reply_to, &Message::Reply(reply));
+        let (to, reply) = answer::at(&self.history, self.config.me, self.view, slot);
+        out.reply(to, &Message::Reply(reply));
     }
 
     /// Answers a client again, if what it asked is committed; else the commit will.
     fn reply_again(&self, client: ClientId, address: HostAddress, out: &mut Effects) {
-        let saved = self.history.saved_reply(client);
-        let Some(saved) = saved.filter(|saved| saved.committed) else {
-            return;
-        };
-        let reply = Reply {
-            client,
-            number: saved.number,
-            replica: self.config.me,
-            view: self.view,
-            slot: saved.slot,
-            hash: saved.hash,
-            committed: true,
-            result: saved.result,
-        };
-        out.reply(address, &Message::Reply(reply));
+        if let Some(reply) = answer::again(&self.history, self.config.me, self.view, client) {
+            out.reply(address, &Message::Reply(reply));
+        }
     }
 
     /// What a view began with may lack an acknowledgement: everybody is asked at once.

@@ -117,6 +117,7 @@ pub(crate) fn kind_of(message: &Message<'_>) -> &'static str {
         Message::Rounds(_) => "rounds",
         Message::Vr(_) => "vr",
         Message::NoPaxos(_) => "nopaxos",
+        Message::FastPaxos(_) => "fast-paxos",
         Message::Mencius(_) => "mencius",
     }
 }
@@ -143,6 +144,7 @@ fn view_of(message: &Message<'_>) -> Option<ViewNumber> {
         | Message::Rounds(_)
         | Message::Vr(_)
         | Message::NoPaxos(_)
+        | Message::FastPaxos(_)
         | Message::Mencius(_) => None,
     }
 }

@@ -145,9 +145,11 @@ pub(crate) fn message(message: &Message<'_>, names: &Names) -> String {
         Message::Snapshot(m) => {
             format!("view {}, slot {}, {}", m.view, m.slot, names.hash(m.hash))
         }
-        Message::Rounds(_) | Message::Vr(_) | Message::NoPaxos(_) | Message::Mencius(_) => {
-            in_one_line(message)
-        }
+        Message::Rounds(_)
+        | Message::Vr(_)
+        | Message::NoPaxos(_)
+        | Message::FastPaxos(_)
+        | Message::Mencius(_) => in_one_line(message),
     };
     format!("{} {text}", kind_of(message))
 }

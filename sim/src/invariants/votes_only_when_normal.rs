@@ -1,12 +1,13 @@
 //! A reply is a vote, and so is a SYNC-REPLY or a DO-VIEW-CHANGE, a packet of a round or a REPORT,
-//! an ANSWER, a GAP-OK or a SYNC-OK of NOPaxos, an ACK, a PROMISE or an ACCEPTED of Mencius: a
-//! replica that has promised a view votes in no lower one any more, and one that recovers votes for
-//! nothing.
+//! an ANSWER, a GAP-OK or a SYNC-OK of NOPaxos, a VOTE or a REPORT of Fast Paxos, an ACK, a PROMISE
+//! or an ACCEPTED of Mencius: a replica that has promised a view votes in no lower one any more, and
+//! one that recovers votes for nothing.
 
 use super::{Invariant, Sight};
 use replica::Mode;
 use std::collections::{BTreeMap, BTreeSet};
 use wire::message::Message;
+use wire::message::fast_paxos::FastPaxosMessage;
 use wire::message::mencius::{MenciusMessage, Revoke};
 use wire::message::nopaxos::NoPaxosMessage;
 use wire::message::rounds::RoundsMessage;
@@ -35,6 +36,8 @@ fn vote(message: &Message<'_>) -> Option<(ViewNumber, &'static str)> {
         Message::Rounds(RoundsMessage::Report(report)) if !report.forgot => {
             Some((report.epoch.as_view(), "a REPORT"))
         }
+        Message::FastPaxos(FastPaxosMessage::Vote(m)) => Some((m.ballot.view, "a VOTE")),
+        Message::FastPaxos(FastPaxosMessage::Report(m)) => Some((m.view, "a REPORT")),
         // Mencius has no views.
         Message::Mencius(MenciusMessage::Ack(_)) => Some((ViewNumber::ZERO, "an ACK")),
         Message::Mencius(MenciusMessage::Revoke(Revoke::Promise(_) | Revoke::Accepted(_))) => {
@@ -61,6 +64,7 @@ fn promise(message: &Message<'_>) -> Option<ViewNumber> {
         Message::StartViewChange(stop) => Some(stop.view),
         Message::DoViewChange(report) => Some(report.view),
         Message::NoPaxos(NoPaxosMessage::Report(report)) => Some(report.view),
+        Message::FastPaxos(FastPaxosMessage::Report(report)) => Some(report.view),
         Message::Rounds(RoundsMessage::Report(report)) => Some(report.epoch.as_view()),
         _ => None,
     }
@@ -125,6 +129,7 @@ impl Invariant for VotesOnlyWhenNormal {
 mod tests {
     use super::super::testing::{FakeLog, sent, step};
     use super::*;
+    use wire::message::fast_paxos::{Ballot, Vote};
     use wire::message::nopaxos::{Answer, Executed};
     use wire::message::{Incarnations, StartViewChange, SyncReply};
     use wire::{ClientId, RequestNumber, SequenceNumber, SlotNumber, SummaryHash};
@@ -189,6 +194,27 @@ mod tests {
             let seen = invariant.see(&sent(1, answer(executed)));
             assert_eq!(seen.is_ok(), holds, "{executed:?}");
         }
+    }
+
+    #[test]
+    fn a_vote_of_fast_paxos_is_of_its_ballots_view() {
+        let vote = |view| {
+            Message::FastPaxos(FastPaxosMessage::Vote(Vote {
+                ballot: Ballot {
+                    view: ViewNumber(view),
+                    attempt: 9,
+                },
+                replica: ReplicaId(1),
+                settled: SlotNumber(2),
+                slot: SlotNumber(3),
+                hash: SummaryHash::EMPTY,
+            }))
+        };
+        let mut invariant = VotesOnlyWhenNormal::default();
+        assert_eq!(invariant.see(&sent(1, stop(2))), Ok(()));
+        assert_eq!(invariant.see(&sent(1, vote(2))), Ok(()));
+        let seen = invariant.see(&sent(1, vote(1))).unwrap_err();
+        assert!(seen.contains("a VOTE of view 1"), "{seen}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::event_log::Who;
 use crate::invariants::Sight;
 use crate::schedule::{Between, Fault, HostSet, Snare};
 use replica::spec_paxos::Boot;
+use wire::message::fast_paxos::FastPaxosMessage;
 use wire::message::nopaxos::NoPaxosMessage;
 use wire::message::rounds::RoundsMessage;
 use wire::{Message, Tick};
@@ -177,17 +178,15 @@ impl World<'_> {
             clients: 0,
         };
         let caught = match (Message::parse(message), wall) {
-            (Ok(Message::Commit(_)), None) => at_commit,
-            (Ok(Message::StartView(_) | Message::NoPaxos(NoPaxosMessage::Start(_))), None)
-                if !at_commit =>
-            {
+            (Ok(message), None) if tells_commit(&message) => at_commit,
+            (Ok(message), None) if !at_commit && begins_view(&message) => {
                 let n = self.nodes.len();
                 for step in skip + 1..=skip + n / 2 {
                     hosts.replicas |= 1 << ((replica + step) % n);
                 }
                 true
             }
-            (Ok(Message::Commit(_)), Some(wall)) => {
+            (Ok(message), Some(wall)) if tells_commit(&message) => {
                 wall.hosts.has_replica(replica) && wall.hosts != hosts
             }
             _ => false,
@@ -331,4 +330,22 @@ impl World<'_> {
         super::look(&mut self.invariants, self.now, &started, &mut self.ending);
         self.arm_replica(replica);
     }
+}
+
+/// Whether a message says what is committed.
+fn tells_commit(message: &Message<'_>) -> bool {
+    matches!(
+        message,
+        Message::Commit(_) | Message::FastPaxos(FastPaxosMessage::Chosen(_))
+    )
+}
+
+/// Whether a message says what a view, or a ballot, begins with.
+fn begins_view(message: &Message<'_>) -> bool {
+    matches!(
+        message,
+        Message::StartView(_)
+            | Message::NoPaxos(NoPaxosMessage::Start(_))
+            | Message::FastPaxos(FastPaxosMessage::Accept(_))
+    )
 }

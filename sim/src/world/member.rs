@@ -5,6 +5,7 @@ use crate::checked::Checked;
 use crate::clocked::Clocked;
 use crate::mutant::Mutant;
 use crate::settings::{ProtocolName, Settings};
+use replica::fast_paxos::{self, FastPaxos};
 use replica::history::History;
 use replica::mencius::{self, Mencius};
 use replica::nopaxos::{self, NoPaxos};
@@ -159,6 +160,10 @@ pub(super) fn first_boot(settings: &Settings, birth: Birth) -> Box<dyn Member> {
             let config = nopaxos_config(settings, &birth);
             Box::new(NoPaxos::format(config, machine, birth.now))
         }
+        ProtocolName::FastPaxos => {
+            let config = fast_paxos_config(settings, &birth);
+            Box::new(FastPaxos::format(config, machine, birth.now))
+        }
         ProtocolName::Mencius => {
             let config = mencius_config(settings, &birth);
             Box::new(Mencius::format(config, machine, birth.now))
@@ -191,6 +196,12 @@ pub(super) fn restart(settings: &Settings, birth: Birth, boot: Boot) -> Option<B
         ProtocolName::NoPaxos => {
             let config = nopaxos_config(settings, &birth);
             Some(Box::new(NoPaxos::restart(config, machine, birth.now, boot)))
+        }
+        ProtocolName::FastPaxos => {
+            let config = fast_paxos_config(settings, &birth);
+            Some(Box::new(FastPaxos::restart(
+                config, machine, birth.now, boot,
+            )))
         }
         ProtocolName::Mencius => {
             let config = mencius_config(settings, &birth);
@@ -254,6 +265,18 @@ fn nopaxos_config(settings: &Settings, birth: &Birth) -> nopaxos::Config {
         config.limits.history.retained_bytes = RETAINED_BYTES;
         config.limits.uncommitted_requests = SPECULATIVE_ENTRIES;
         config.limits.waiting_packets = HELD_PACKETS;
+    }
+    config
+}
+
+fn fast_paxos_config(settings: &Settings, birth: &Birth) -> fast_paxos::Config {
+    let mut config = fast_paxos::Config::new(birth.me, birth.quorum);
+    config.mutant = settings.mutant.and_then(Mutant::of_fast_paxos);
+    if settings.pauses {
+        config.limits.history.retained_bytes = RETAINED_BYTES;
+        config.limits.uncommitted_entries = SPECULATIVE_ENTRIES;
+        config.limits.early_votes = AHEAD_REQUESTS;
+        config.limits.deferred.requests = DEFERRED_REQUESTS;
     }
     config
 }
@@ -337,6 +360,7 @@ member_with_history!(SpecPaxos);
 member_with_history!(Rounds);
 member_with_history!(Vr);
 member_with_history!(NoPaxos);
+member_with_history!(FastPaxos);
 member_with_history!(Mencius);
 
 impl Member for Unreplicated<Machine> {

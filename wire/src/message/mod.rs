@@ -5,6 +5,7 @@
 
 mod batch;
 mod entries;
+pub mod fast_paxos;
 mod incarnations;
 mod list;
 pub mod mencius;
@@ -18,6 +19,7 @@ pub mod vr;
 
 pub use batch::{Batch, BatchIter};
 pub use entries::{Entries, EntriesIter, Entry};
+use fast_paxos::FastPaxosMessage;
 pub use incarnations::Incarnations;
 use mencius::MenciusMessage;
 use nopaxos::NoPaxosMessage;
@@ -112,6 +114,8 @@ pub enum Message<'a> {
     Vr(VrMessage<'a>),
     /// Replicas of NOPaxos, and what they answer clients.
     NoPaxos(NoPaxosMessage<'a>),
+    /// Replicas of Fast Paxos.
+    FastPaxos(FastPaxosMessage<'a>),
     /// Servers of Mencius.
     Mencius(MenciusMessage<'a>),
 }
@@ -149,6 +153,9 @@ impl<'a> Message<'a> {
         }
         if let Some(message) = NoPaxosMessage::parse(tag, reader.clone()) {
             return message.map(Self::NoPaxos);
+        }
+        if let Some(message) = FastPaxosMessage::parse(tag, reader.clone()) {
+            return message.map(Self::FastPaxos);
         }
         if let Some(message) = MenciusMessage::parse(tag, reader.clone()) {
             return message.map(Self::Mencius);
@@ -269,6 +276,7 @@ impl<'a> Message<'a> {
             Self::Rounds(message) => message.emit(out),
             Self::Vr(message) => message.emit(out),
             Self::NoPaxos(message) => message.emit(out),
+            Self::FastPaxos(message) => message.emit(out),
             Self::Mencius(message) => message.emit(out),
         }
     }
@@ -285,6 +293,7 @@ impl<'a> Message<'a> {
             Self::Packet(packet) => !packet.fits_a_packet(),
             Self::Rounds(message) => message.is_bulk(),
             Self::NoPaxos(message) => message.is_bulk(),
+            Self::FastPaxos(message) => message.is_bulk(),
             Self::Mencius(message) => message.is_bulk(),
             _ => false,
         }

@@ -1,10 +1,12 @@
 //! Round trips, hostile bytes, and the golden bytes that other implementations are held to.
 
+mod fast_paxos;
 mod mencius;
 mod nopaxos;
 mod rounds;
 mod vr;
 
+use super::fast_paxos::FastPaxosMessage;
 use super::mencius::{Cells, LanePromises, MenciusMessage};
 use super::nopaxos::{Catchup, NoPaxosMessage};
 use super::rounds::{Batch, RoundsMessage, Values};
@@ -104,6 +106,9 @@ impl Owned {
         each.extend(self.each_of_rounds(batch, values));
         each.extend(self.each_of_vr(batch));
         each.extend(self.each_of_nopaxos(entries_of_nopaxos, runs));
+        let mut storage = Vec::new();
+        let entries = Entries::encode(self.log_entries(), &mut storage);
+        each.extend(self.each_of_fast_paxos(entries));
         let cells = Cells::encode(self.cells(batch), &mut cells);
         let mut promises = Vec::new();
         let promises = LanePromises::encode(self.promises(), &mut promises);
@@ -255,6 +260,7 @@ fn ends_with_a_payload(message: &Message<'_>) -> bool {
             | Message::NoPaxos(
                 NoPaxosMessage::Answer(_) | NoPaxosMessage::Catchup(Catchup::State { .. })
             )
+            | Message::FastPaxos(FastPaxosMessage::Forward(_))
             | Message::Mencius(MenciusMessage::Propose(_) | MenciusMessage::State(_))
     )
 }
