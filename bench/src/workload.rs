@@ -230,8 +230,9 @@ impl Workload {
         }
     }
 
-    /// What gives every key that is read a value before the run, in the share of client `client`
-    /// of `clients`.
+    /// What comes before the run, in the share of client `client` of `clients`: every key that is
+    /// read gets a value, and then each client asks for one operation, so that the run begins
+    /// only when the group answers everybody.
     pub fn loading(&self, client: u32, clients: u32) -> Loading {
         let Mix {
             get, set, append, ..
@@ -241,6 +242,7 @@ impl Workload {
             operations: self.client(client),
             next: if reads_text { client } else { self.config.keys },
             step: clients,
+            has_asked: false,
         }
     }
 
@@ -288,12 +290,13 @@ impl Mix {
     }
 }
 
-/// One client's share of what comes before a run: each key once.
+/// One client's share of what comes before a run: each of its keys once, and one operation more.
 #[derive(Clone, Debug)]
 pub struct Loading {
     operations: Operations,
     next: u32,
     step: u32,
+    has_asked: bool,
 }
 
 impl Iterator for Loading {
@@ -302,7 +305,8 @@ impl Iterator for Loading {
     fn next(&mut self) -> Option<Operation> {
         let index = self.next;
         if index >= self.operations.workload.config.keys {
-            return None;
+            let is_last = !std::mem::replace(&mut self.has_asked, true);
+            return is_last.then(|| self.operations.next_operation());
         }
         self.next = index.saturating_add(self.step);
         Some(Operation::Set {
