@@ -33,12 +33,12 @@ pub enum Upwards {
 }
 
 /// A plot that is wanted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Wanted {
     /// Name of its file, before the clock's.
-    pub name: &'static str,
+    pub name: String,
     /// What it shows.
-    pub title: &'static str,
+    pub title: String,
     /// The horizontal axis.
     pub across: Across,
     /// The vertical axis.
@@ -210,8 +210,8 @@ mod tests {
 
     fn wanted(across: Across) -> Wanted {
         Wanted {
-            name: "latency",
-            title: "Latency",
+            name: "latency".into(),
+            title: "Latency".into(),
             across,
             upwards: Upwards::P50,
             places: |_| true,

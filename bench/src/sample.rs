@@ -35,6 +35,7 @@ impl Place {
     }
 
     /// The same at this many requests a second.
+    #[must_use]
     pub fn at_rate(self, rate: u64) -> Self {
         Self {
             rate_per_second: Some(rate),

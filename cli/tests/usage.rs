@@ -75,6 +75,35 @@ fn mistakes_are_told_with_what_is_valid() {
             vec!["sim", "--protocol=unreplicated", "--replicas=5"],
             "exactly 1 replica, not 5",
         ),
+        (
+            vec!["sim", "--think=1ms"],
+            "clients that pause do not think besides: give --steady",
+        ),
+        (
+            vec!["figure", "rounds-vs-leader"],
+            "did you mean rounds-vs-leaders?",
+        ),
+        (
+            vec!["figure", "nsdi16"],
+            "valid: nsdi15-latency-throughput, nsdi15-reordering",
+        ),
+        (vec!["figure", "capacity-check"], "give --real"),
+        (
+            vec!["figure", "capacity-check", "--real", "--fabric=embedded"],
+            "use --fabric=tunnel",
+        ),
+        (
+            vec!["figure", "rounds-vs-leaders", "--duration=1s"],
+            "--real",
+        ),
+        (
+            vec!["figure", "rounds-vs-leaders", "--full", "--seeds=2"],
+            "cannot be used with",
+        ),
+        (
+            vec!["compare", "vr:gap-unaware"],
+            "variant of spec-paxos only, not of vr",
+        ),
         (vec!["replay"], "<SEED>"),
         (vec!["replay", "seven"], "invalid digit"),
         (
@@ -142,6 +171,9 @@ fn every_help_begins_with_two_examples_that_parse() {
         "down",
         "status",
         "kv",
+        "bench",
+        "compare",
+        "figure",
         "switch",
         "controller",
         "replica",

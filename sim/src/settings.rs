@@ -137,7 +137,7 @@ pub enum SettingsError {
         valid: String,
     },
     /// Leaving out the batches of a protocol that cannot do without, or has none.
-    #[error("protocol {0} has no batches to leave out (valid with --batching=off: vr)")]
+    #[error("protocol {0} has no batches to leave out (valid with --batching=off: vr, mencius)")]
     AlwaysBatches(&'static str),
     /// A protocol whose members stay.
     #[error(

@@ -94,15 +94,6 @@ fn anywhere(_: &Place) -> bool {
 }
 
 fn latency_throughput() -> Figure {
-    let one = At::Place(Place::closed(3, 1));
-    let best = At::Best(3);
-    // Where the curves bend most, a percent more load is a long way up.
-    let loaded = At::Reaching {
-        replicas: 3,
-        share: 0.8,
-        of: "spec-paxos",
-    };
-    let probe = Probe::of;
     Figure {
         name: NAMES[0],
         says: "throughput and latency of Speculative Paxos, Paxos and others as load grows, n = 3",
@@ -117,52 +108,13 @@ fn latency_throughput() -> Figure {
         virtual_places: LOADS.map(|clients| Place::closed(3, clients)).to_vec(),
         real_places: REAL_LOADS.map(|clients| Place::closed(3, clients)).to_vec(),
         plots: vec![Wanted {
-            name: "latency-over-throughput",
-            title: "Latency over throughput, 3 replicas, 1 to 64 clients",
+            name: "latency-over-throughput".into(),
+            title: "Latency over throughput, 3 replicas, 1 to 64 clients".into(),
             across: Across::Throughput,
             upwards: Upwards::P50,
             places: anywhere,
         }],
-        claims: vec![
-            claim(
-                "spec-paxos / vr:unbatched, best",
-                Measure::Throughput,
-                probe("spec-paxos", best),
-                probe("vr:unbatched", best),
-                Published::Ratio(2.6),
-            )
-            .aiming(Aim::AtLeast(3.0)),
-            claim(
-                "spec-paxos / vr:unbatched, 1 client",
-                Measure::P50,
-                probe("spec-paxos", one),
-                probe("vr:unbatched", one),
-                Published::Ratio(0.6),
-            )
-            .aiming(Aim::AtMost(0.6)),
-            claim(
-                "spec-paxos / vr (batches), best",
-                Measure::Throughput,
-                probe("spec-paxos", best),
-                probe("vr", best),
-                Published::Ratio(1.0),
-            ),
-            claim(
-                "vr (batches) / spec-paxos, at 80 % of spec-paxos' best",
-                Measure::P50,
-                probe("vr", loaded),
-                probe("spec-paxos", loaded),
-                Published::Ratio(3.5),
-            ),
-            claim(
-                "spec-paxos / unreplicated, 1 client",
-                Measure::P50,
-                probe("spec-paxos", one),
-                probe("unreplicated", one),
-                Published::Unknown,
-            )
-            .aiming(Aim::AtMost(1.15)),
-        ],
+        claims: latency_throughput_claims(),
         notes: vec![
             "2.6 and 0.6: the paper's abstract, 2.6 times the throughput and 40 % less latency \
              than Paxos. 1 and 3.5: its evaluation, the same throughput as Paxos with batches, \
@@ -171,6 +123,58 @@ fn latency_throughput() -> Figure {
              else, so it does not pay 3.5 times the latency.",
         ],
     }
+}
+
+fn latency_throughput_claims() -> Vec<Claim> {
+    let one = At::Place(Place::closed(3, 1));
+    let best = At::Best(3);
+    // Where the curves bend most, a percent more load is a long way up.
+    let loaded = At::Reaching {
+        replicas: 3,
+        share: 0.8,
+        of: "spec-paxos",
+    };
+    let probe = Probe::of;
+    vec![
+        claim(
+            "spec-paxos / vr:unbatched, best",
+            Measure::Throughput,
+            probe("spec-paxos", best),
+            probe("vr:unbatched", best),
+            Published::Ratio(2.6),
+        )
+        .aiming(Aim::AtLeast(3.0)),
+        claim(
+            "spec-paxos / vr:unbatched, 1 client",
+            Measure::P50,
+            probe("spec-paxos", one),
+            probe("vr:unbatched", one),
+            Published::Ratio(0.6),
+        )
+        .aiming(Aim::AtMost(0.6)),
+        claim(
+            "spec-paxos / vr (batches), best",
+            Measure::Throughput,
+            probe("spec-paxos", best),
+            probe("vr", best),
+            Published::Ratio(1.0),
+        ),
+        claim(
+            "vr (batches) / spec-paxos, at 80 % of spec-paxos' best",
+            Measure::P50,
+            probe("vr", loaded),
+            probe("spec-paxos", loaded),
+            Published::Ratio(3.5),
+        ),
+        claim(
+            "spec-paxos / unreplicated, 1 client",
+            Measure::P50,
+            probe("spec-paxos", one),
+            probe("unreplicated", one),
+            Published::Unknown,
+        )
+        .aiming(Aim::AtMost(1.15)),
+    ]
 }
 
 fn reordering() -> Figure {
@@ -212,15 +216,15 @@ fn reordering() -> Figure {
         real_places: REAL_REORDERED.map(|ppm| place(MANY, ppm)).to_vec(),
         plots: vec![
             Wanted {
-                name: "throughput-over-reordering",
-                title: "Throughput over reordering, 3 replicas, 64 clients",
+                name: "throughput-over-reordering".into(),
+                title: "Throughput over reordering, 3 replicas, 64 clients".into(),
                 across: Across::Reordering,
                 upwards: Upwards::Throughput,
                 places: anywhere,
             },
             Wanted {
-                name: "latency-over-reordering",
-                title: "Latency over reordering, 3 replicas, 64 clients",
+                name: "latency-over-reordering".into(),
+                title: "Latency over reordering, 3 replicas, 64 clients".into(),
                 across: Across::Reordering,
                 upwards: Upwards::P50,
                 places: anywhere,
@@ -275,15 +279,15 @@ fn rounds_vs_leaders() -> Figure {
         real_places: [16, 64].map(|clients| Place::closed(5, clients)).to_vec(),
         plots: vec![
             Wanted {
-                name: "throughput-over-clients",
-                title: "Throughput over clients, 5 replicas",
+                name: "throughput-over-clients".into(),
+                title: "Throughput over clients, 5 replicas".into(),
                 across: Across::Clients,
                 upwards: Upwards::Throughput,
                 places: anywhere,
             },
             Wanted {
-                name: "latency-over-throughput",
-                title: "Latency over throughput, 5 replicas",
+                name: "latency-over-throughput".into(),
+                title: "Latency over throughput, 5 replicas".into(),
                 across: Across::Throughput,
                 upwards: Upwards::P50,
                 places: anywhere,
@@ -304,7 +308,7 @@ fn rounds_vs_leaders() -> Figure {
         notes: vec![
             "3.55 and 2.09: 255 % and 109 % more throughput, the paper's abstract.",
             "Each contestant at its best number of clients. The simulator has 64 clients at most, \
-             which do not fill the batches of five proposers: more would raise rounds and mencius.",
+             which may not fill the batches of five proposers; more were not measured.",
         ],
     }
 }
@@ -344,15 +348,15 @@ fn replicas() -> Figure {
         real_places: places(&REAL_SIZES, REAL_RATE),
         plots: vec![
             Wanted {
-                name: "latency-over-replicas",
-                title: "Latency over replicas, fixed load",
+                name: "latency-over-replicas".into(),
+                title: "Latency over replicas, fixed load".into(),
                 across: Across::Replicas,
                 upwards: Upwards::P50,
                 places: |place| place.rate_per_second.is_some(),
             },
             Wanted {
-                name: "throughput-over-replicas",
-                title: "Throughput over replicas, full load",
+                name: "throughput-over-replicas".into(),
+                title: "Throughput over replicas, full load".into(),
                 across: Across::Replicas,
                 upwards: Upwards::Throughput,
                 places: |place| place.rate_per_second.is_none(),
@@ -379,26 +383,6 @@ fn replicas() -> Figure {
 }
 
 fn connections() -> Figure {
-    let calm = |clients| Place::closed(3, clients).at_rate(RATE);
-    let growth = |contestant: &'static str| {
-        claim(
-            &format!("{contestant}, 24 clients / 1, fixed load"),
-            Measure::P50,
-            Probe::of(contestant, At::Place(calm(24))),
-            Probe::of(contestant, At::Place(calm(1))),
-            Published::Unknown,
-        )
-    };
-    let crowd = |contestant: &'static str| {
-        let at = |clients| At::Place(Place::closed(3, clients));
-        claim(
-            &format!("{contestant}, 24 clients / 1, no pauses"),
-            Measure::P50,
-            Probe::of(contestant, at(24)),
-            Probe::of(contestant, at(1)),
-            Published::Unknown,
-        )
-    };
     let places = |clients: &[u32], rate| -> Vec<Place> {
         let closed = clients.iter().map(|clients| Place::closed(3, *clients));
         let calm = closed.clone().map(|place| place.at_rate(rate));
@@ -420,32 +404,21 @@ fn connections() -> Figure {
         real_places: places(&REAL_CONNECTIONS, REAL_RATE),
         plots: vec![
             Wanted {
-                name: "latency-over-clients",
-                title: "Latency over clients, 3 replicas, fixed load",
+                name: "latency-over-clients".into(),
+                title: "Latency over clients, 3 replicas, fixed load".into(),
                 across: Across::Clients,
                 upwards: Upwards::P50,
                 places: |place| place.rate_per_second.is_some(),
             },
             Wanted {
-                name: "latency-over-clients-full",
-                title: "Latency over clients, 3 replicas, no pauses",
+                name: "latency-over-clients-full".into(),
+                title: "Latency over clients, 3 replicas, no pauses".into(),
                 across: Across::Clients,
                 upwards: Upwards::P50,
                 places: |place| place.rate_per_second.is_none(),
             },
         ],
-        claims: vec![
-            growth("spec-paxos")
-                .aiming(Aim::AtMost(1.25))
-                .also_in_real_time(),
-            growth("rounds")
-                .aiming(Aim::AtMost(1.25))
-                .also_in_real_time(),
-            growth("vr"),
-            crowd("spec-paxos"),
-            crowd("rounds"),
-            crowd("unreplicated"),
-        ],
+        claims: connections_claims(),
         notes: vec![
             "Published growth: the APUS paper says that latency hardly grows with connections; no \
              number of it was confirmed, so none stands here.",
@@ -454,4 +427,39 @@ fn connections() -> Figure {
              not: they wait for each other, and the last rows show that, not the protocols.",
         ],
     }
+}
+
+fn connections_claims() -> Vec<Claim> {
+    let calm = |clients| Place::closed(3, clients).at_rate(RATE);
+    let growth = |contestant: &'static str| {
+        claim(
+            &format!("{contestant}, 24 clients / 1, fixed load"),
+            Measure::P50,
+            Probe::of(contestant, At::Place(calm(24))),
+            Probe::of(contestant, At::Place(calm(1))),
+            Published::Unknown,
+        )
+    };
+    let crowd = |contestant: &'static str| {
+        let at = |clients| At::Place(Place::closed(3, clients));
+        claim(
+            &format!("{contestant}, 24 clients / 1, no pauses"),
+            Measure::P50,
+            Probe::of(contestant, at(24)),
+            Probe::of(contestant, at(1)),
+            Published::Unknown,
+        )
+    };
+    vec![
+        growth("spec-paxos")
+            .aiming(Aim::AtMost(1.25))
+            .also_in_real_time(),
+        growth("rounds")
+            .aiming(Aim::AtMost(1.25))
+            .also_in_real_time(),
+        growth("vr"),
+        crowd("spec-paxos"),
+        crowd("rounds"),
+        crowd("unreplicated"),
+    ]
 }

@@ -126,14 +126,14 @@ fn linear(most: f64) -> (Range<f64>, Vec<f64>) {
     (0.0..most, values)
 }
 
-/// A range around two values, with 1, 2 and 5 times powers of ten in it; powers only where they
-/// are many.
+/// A range around two values, with powers of ten in it, and the more of their multiples the
+/// narrower it is.
 fn logarithmic(least: f64, most: f64) -> (Range<f64>, Vec<f64>) {
     let (low, high) = (libm::log10(least) - 0.08, libm::log10(most) + 0.08);
-    let factors: &[f64] = if high - low > 3.0 {
-        &[1.0]
-    } else {
-        &[1.0, 2.0, 5.0]
+    let factors: &[f64] = match high - low {
+        wide if wide > 3.0 => &[1.0],
+        middling if middling > 0.8 => &[1.0, 2.0, 5.0],
+        _ => &[1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0],
     };
     let mut values = Vec::new();
     let mut power = libm::floor(low);
@@ -187,6 +187,9 @@ mod tests {
         let (_, values) = logarithmic(11.2, 160.0);
         let texts: Vec<_> = values.into_iter().map(short).collect();
         assert_eq!(texts, ["10", "20", "50", "100"]);
+        let (_, values) = logarithmic(11.5, 30.0);
+        let texts: Vec<_> = values.into_iter().map(short).collect();
+        assert_eq!(texts, ["10", "15", "20", "25", "30"]);
         let (_, values) = logarithmic(1.0, 5_000.0);
         let texts: Vec<_> = values.into_iter().map(short).collect();
         assert_eq!(texts, ["1", "10", "100", "1k"]);

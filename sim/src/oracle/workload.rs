@@ -77,7 +77,9 @@ impl Workload {
     pub(super) fn next_at(&mut self, now: Tick, beats: &[Tick]) -> Tick {
         if self.think_ns > 0 {
             // Not always the same while, or clients would ask in step for ever.
-            let while_ns = self.draw.below(self.think_ns.saturating_mul(2).saturating_add(1));
+            let while_ns = self
+                .draw
+                .below(self.think_ns.saturating_mul(2).saturating_add(1));
             return Tick(now.0.saturating_add(while_ns));
         }
         if self.draw.below(WAIT_EVERY) > 0 {
@@ -123,7 +125,7 @@ mod tests {
     #[test]
     fn a_seed_is_a_promise_for_each_client() {
         let operations = |client| {
-            let mut workload = Workload::new(1, client, 5);
+            let mut workload = Workload::new(1, client, 5, 0);
             (0..9)
                 .map(|_| workload.next_operation())
                 .collect::<Vec<_>>()

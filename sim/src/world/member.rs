@@ -261,6 +261,7 @@ fn nopaxos_config(settings: &Settings, birth: &Birth) -> nopaxos::Config {
 fn mencius_config(settings: &Settings, birth: &Birth) -> mencius::Config {
     let mut config = mencius::Config::new(birth.me, birth.quorum);
     config.mutant = settings.mutant.and_then(Mutant::of_mencius);
+    config.batching = settings.batching;
     if settings.pauses {
         config.limits.history.retained_bytes = RETAINED_BYTES;
         config.limits.window = WINDOW_TURNS;
