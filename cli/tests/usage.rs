@@ -79,6 +79,21 @@ fn mistakes_are_told_with_what_is_valid() {
             vec!["sim", "--think=1ms"],
             "clients that pause do not think besides: give --steady",
         ),
+        (vec!["replay"], "<SEED>"),
+        (vec!["replay", "seven"], "invalid digit"),
+        (
+            vec!["p4", "build", "--p4c=no-such-compiler"],
+            "https://github.com/p4lang/p4c",
+        ),
+    ] {
+        let text = error(&arguments, 2);
+        assert!(text.contains(expected), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn mistakes_with_figures_are_told_with_what_is_valid() {
+    for (arguments, expected) in [
         (
             vec!["figure", "rounds-vs-leader"],
             "did you mean rounds-vs-leaders?",
@@ -103,12 +118,6 @@ fn mistakes_are_told_with_what_is_valid() {
         (
             vec!["compare", "vr:gap-unaware"],
             "variant of spec-paxos only, not of vr",
-        ),
-        (vec!["replay"], "<SEED>"),
-        (vec!["replay", "seven"], "invalid digit"),
-        (
-            vec!["p4", "build", "--p4c=no-such-compiler"],
-            "https://github.com/p4lang/p4c",
         ),
     ] {
         let text = error(&arguments, 2);

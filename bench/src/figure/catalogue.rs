@@ -119,8 +119,9 @@ fn latency_throughput() -> Figure {
             "2.6 and 0.6: the paper's abstract, 2.6 times the throughput and 40 % less latency \
              than Paxos. 1 and 3.5: its evaluation, the same throughput as Paxos with batches, \
              which had 3.5 times the latency there.",
-            "Our vr sends a batch as soon as the one before is acknowledged and waits for nothing \
-             else, so it does not pay 3.5 times the latency.",
+            "3.5 is of the paper's clients, ours is of clients in a closed loop and of costs that do \
+             not vary: spec-paxos has hardly a queue at 80 % of its best, vr needs a crowd of \
+             clients to get there.",
         ],
     }
 }
@@ -233,7 +234,7 @@ fn reordering() -> Figure {
         claims: vec![
             versus("spec-paxos"),
             versus("spec-paxos:gap-unaware"),
-            kept("spec-paxos").aiming(Aim::AtLeast(0.9)),
+            kept("spec-paxos"),
             kept("spec-paxos:gap-unaware"),
             kept("nopaxos"),
         ],

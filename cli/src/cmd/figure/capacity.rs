@@ -262,3 +262,60 @@ fn notes(costs: simulated::Costs) -> Vec<String> {
             .into(),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench::sample::Numbers;
+    use clap::{Args as _, Command, FromArgMatches as _};
+
+    fn arguments() -> FigureArguments {
+        let command = FigureArguments::augment_args(Command::new("figure"));
+        FigureArguments::from_arg_matches(&command.get_matches_from(["figure"])).unwrap()
+    }
+
+    fn sample(contestant: &str, clock: Clock, request_us: f64) -> Sample {
+        let of_real_time = (clock == Clock::Wall).then_some(request_us);
+        Sample {
+            contestant: contestant.into(),
+            clock,
+            place: Place::closed(3, CLIENTS),
+            turn: 1,
+            seed: 1,
+            numbers: Numbers {
+                throughput_ops: Some(1e6 / request_us),
+                bottleneck_us: of_real_time,
+                capacity_ops: of_real_time.map(|us| 1e6 / us),
+                ..Numbers::default()
+            },
+        }
+    }
+
+    #[test]
+    fn costs_are_those_of_the_unreplicated_server_divided_as_given() {
+        let samples = [
+            sample("unreplicated", Clock::Wall, 5.0),
+            sample("vr", Clock::Wall, 9.0),
+        ];
+        let costs = calibrated(&samples, &arguments()).unwrap();
+        assert_eq!((costs.receive_ns, costs.send_ns), (2_800, 2_200));
+        assert!(calibrated(&samples[1..], &arguments()).is_err());
+    }
+
+    #[test]
+    fn the_simulator_is_held_against_processor_time_within_a_fifth() {
+        for (simulated_us, agrees) in [(10.0, true), (8.4, true), (8.3, false), (12.6, false)] {
+            let samples = [
+                sample("vr", Clock::Wall, 10.0),
+                sample("vr", Clock::Virtual, simulated_us),
+            ];
+            let rows = rows("vr".parse().unwrap(), &samples);
+            let judged: Vec<_> = rows.iter().map(|row| (row.clock, row.agrees)).collect();
+            assert_eq!(
+                judged,
+                [("real", None), ("virtual", Some(agrees)), ("real", None)],
+                "{simulated_us}"
+            );
+        }
+    }
+}
