@@ -1,5 +1,5 @@
 //! Curves with markers as SVG: what is drawn is a value, how it looks is decided here and in
-//! [`style`]. Which measurements make a curve is decided in [`crate::figure::curve`].
+//! `style`. Which measurements make a curve is decided in [`crate::curves`].
 
 mod draw;
 mod style;

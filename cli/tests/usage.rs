@@ -75,10 +75,6 @@ fn mistakes_are_told_with_what_is_valid() {
             vec!["sim", "--protocol=unreplicated", "--replicas=5"],
             "exactly 1 replica, not 5",
         ),
-        (
-            vec!["sim", "--think=1ms"],
-            "clients that pause do not think besides: give --steady",
-        ),
         (vec!["replay"], "<SEED>"),
         (vec!["replay", "seven"], "invalid digit"),
         (
@@ -92,8 +88,12 @@ fn mistakes_are_told_with_what_is_valid() {
 }
 
 #[test]
-fn mistakes_with_figures_are_told_with_what_is_valid() {
+fn mistakes_with_measurements_are_told_with_what_is_valid() {
     for (arguments, expected) in [
+        (
+            vec!["sim", "--think=1ms"],
+            "clients that pause do not think besides: give --steady",
+        ),
         (
             vec!["figure", "rounds-vs-leader"],
             "did you mean rounds-vs-leaders?",

@@ -200,7 +200,7 @@ pub(super) fn restart(settings: &Settings, birth: Birth, boot: Boot) -> Option<B
     }
 }
 
-/// Whether [`restart`] gives a replica of this protocol.
+/// Whether `restart` gives a replica of this protocol.
 pub fn can_restart(protocol: ProtocolName) -> bool {
     !protocol.is_one_server()
 }
