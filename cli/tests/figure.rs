@@ -97,6 +97,10 @@ fn a_figure_is_a_table_raw_results_plots_and_a_report() {
         own.map(|one| one["throughput_ops"].as_f64().unwrap())
             .fold(0.0, f64::max)
     };
+    for protocol in ["vr", "mencius"] {
+        let unbatched = format!("{protocol}:unbatched");
+        assert!(best(&[protocol]) > best(&[&unbatched]), "{protocol}: {csv}");
+    }
     let figure: Value = serde_json::from_str(&read(folder.path(), "figure.json")).unwrap();
     let ours = figure["rows"][0]["ours"]["median"].as_f64().unwrap();
     let expected = best(&["rounds"]) / best(&["vr", "vr:unbatched"]);
