@@ -52,15 +52,27 @@ impl Table {
         );
         self.rows.push(cells);
     }
+
+    /// What stands above the columns.
+    pub fn headers(&self) -> Vec<String> {
+        let headers = self.columns.iter().map(|column| column.header.clone());
+        headers.collect()
+    }
+
+    /// Which columns are numbers.
+    pub fn numbers(&self) -> impl Iterator<Item = bool> + '_ {
+        self.columns.iter().map(|column| column.is_number)
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let headers: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| column.header.clone())
-            .collect();
+        let headers = self.headers();
         let lines = || std::iter::once(&headers).chain(&self.rows);
         let width = |column: usize| {
             lines()

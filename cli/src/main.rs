@@ -40,6 +40,7 @@ fn run() -> Result<(), Failure> {
         Verb::Kv(arguments) => cmd::kv::run(&arguments, output),
         Verb::Bench(arguments) => cmd::bench::run(&arguments, output),
         Verb::Compare(arguments) => cmd::compare::run(&arguments, output),
+        Verb::Figure(arguments) => cmd::figure::run(&arguments, output),
         Verb::Switch(arguments) => cmd::roles::switch(&arguments),
         Verb::Controller(arguments) => cmd::roles::controller(&arguments),
         Verb::Replica(arguments) => cmd::roles::replica(&arguments, output),

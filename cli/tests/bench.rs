@@ -152,6 +152,24 @@ fn a_comparison_takes_turns_and_tells_ratios_of_pairs() {
     }
     assert_eq!(objects[0]["first_over_this_p50_us"]["median"], 1.0);
     assert_eq!(objects[1]["contestant"], "vr:unbatched");
+    assert!(rows[1..].iter().all(|row| row[1] == "real"), "{csv}");
+    let report = std::fs::read_to_string(run.join("report.html")).unwrap();
+    for name in [
+        "latency-over-clients-n3-real",
+        "latency-over-throughput-n3-real",
+    ] {
+        let svg = std::fs::read_to_string(run.join(format!("{name}.svg"))).unwrap();
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        for contestant in ["vr", "vr:unbatched"] {
+            let is = |node: roxmltree::Node<'_, '_>| node.text().map(str::trim) == Some(contestant);
+            assert!(document.descendants().any(is), "{name}: {contestant}");
+        }
+        assert!(report.contains(&svg), "{name}");
+    }
+    assert!(
+        report.contains("had ") && report.contains("Seed 1, commit"),
+        "{report}"
+    );
     let wrong = run_wrong(folder.path());
     assert!(wrong.contains("valid are spec-paxos"), "{wrong}");
 }

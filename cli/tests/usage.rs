@@ -88,6 +88,44 @@ fn mistakes_are_told_with_what_is_valid() {
 }
 
 #[test]
+fn mistakes_with_measurements_are_told_with_what_is_valid() {
+    for (arguments, expected) in [
+        (
+            vec!["sim", "--think=1ms"],
+            "clients that pause do not think besides: give --steady",
+        ),
+        (
+            vec!["figure", "rounds-vs-leader"],
+            "did you mean rounds-vs-leaders?",
+        ),
+        (
+            vec!["figure", "nsdi16"],
+            "valid: nsdi15-latency-throughput, nsdi15-reordering",
+        ),
+        (vec!["figure", "capacity-check"], "give --real"),
+        (
+            vec!["figure", "capacity-check", "--real", "--fabric=embedded"],
+            "use --fabric=tunnel",
+        ),
+        (
+            vec!["figure", "rounds-vs-leaders", "--duration=1s"],
+            "--real",
+        ),
+        (
+            vec!["figure", "rounds-vs-leaders", "--full", "--seeds=2"],
+            "cannot be used with",
+        ),
+        (
+            vec!["compare", "vr:gap-unaware"],
+            "variant of spec-paxos only, not of vr",
+        ),
+    ] {
+        let text = error(&arguments, 2);
+        assert!(text.contains(expected), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
 fn a_bmv2_that_is_not_there_is_exit_2_with_the_way_to_get_it() {
     let folder = tempfile::tempdir().unwrap();
     let empty = tempfile::tempdir().unwrap();
@@ -142,6 +180,9 @@ fn every_help_begins_with_two_examples_that_parse() {
         "down",
         "status",
         "kv",
+        "bench",
+        "compare",
+        "figure",
         "switch",
         "controller",
         "replica",

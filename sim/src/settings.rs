@@ -65,6 +65,9 @@ pub struct Settings {
     /// Whether clients pause now and then, so that their operations meet all faults; without
     /// pauses each asks again as soon as it was answered.
     pub pauses: bool,
+    /// How long clients that never pause wait between an answer and their next request, in the
+    /// mean: from nothing to twice as long, all alike.
+    pub think_ns: u64,
     /// Whether replicas ask each other for packets that they missed; if not given, two runs of
     /// three do, so that the protocol is also seen without.
     pub gap_awareness: Option<bool>,
@@ -94,6 +97,7 @@ impl Default for Settings {
             heal_ns: 20_000 * MS,
             costs: Costs::default(),
             pauses: true,
+            think_ns: 0,
             gap_awareness: None,
             batching: true,
             mutant: None,
@@ -149,6 +153,9 @@ pub enum SettingsError {
         /// The profile.
         profile: &'static str,
     },
+    /// Two ways to wait between requests.
+    #[error("clients that pause do not think besides: give --steady with --think")]
+    PauseAndThink,
     /// How many clients.
     #[error("{0} clients are not possible: valid are 1 to {MAX_CLIENTS}")]
     Clients(usize),
@@ -214,6 +221,9 @@ impl Settings {
             return Err(SettingsError::OneRoot {
                 profile: self.profile.name(),
             });
+        }
+        if self.pauses && self.think_ns > 0 {
+            return Err(SettingsError::PauseAndThink);
         }
         if !(1..=MAX_CLIENTS).contains(&self.clients) {
             return Err(SettingsError::Clients(self.clients));
@@ -323,6 +333,7 @@ impl Settings {
                 default.costs.receive_ns,
             ),
             ("send-cost", self.costs.send_ns, default.costs.send_ns),
+            ("think", self.think_ns, default.think_ns),
         ] {
             if ours != theirs {
                 let _ = write!(flags, " --{flag}={ours}ns");
@@ -377,13 +388,14 @@ mod tests {
             },
             heal_ns: 5,
             pauses: false,
+            think_ns: 7,
             gap_awareness: Some(false),
             only_invariant: Some("exactly_once".into()),
             ..Settings::default()
         };
         assert_eq!(
             settings.flags(9),
-            "--seed=9 --replicas=5 --clients=2 --faults=loss --loss=0.1% --heal-time=5ns --steady \
+            "--seed=9 --replicas=5 --clients=2 --faults=loss --loss=0.1% --heal-time=5ns --think=7ns --steady \
              --gap-awareness=off --invariant=exactly_once --only-faults=3,7"
         );
         assert_eq!(Settings::default().flags(1), "--seed=1");
@@ -410,6 +422,13 @@ mod tests {
                 ..Settings::default()
             })
             .contains("1 to 64")
+        );
+        assert!(
+            wrong(Settings {
+                think_ns: 5,
+                ..Settings::default()
+            })
+            .contains("give --steady with --think")
         );
         assert!(
             wrong(Settings {

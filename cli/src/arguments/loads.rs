@@ -39,7 +39,7 @@ pub(crate) struct BenchArguments {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CompareArguments {
     /// The protocols, the first of which the others are compared with; vr:unbatched is vr with
-    /// --batching=off.
+    /// --batching=off, spec-paxos:gap-unaware is spec-paxos with --gap-awareness=off.
     #[arg(env = "DOWNBEAT_CONTESTANTS", default_values = ["spec-paxos", "rounds", "vr", "vr:unbatched", "unreplicated"])]
     pub(crate) contestants: Vec<Contestant>,
     /// How frames get from host to switch.

@@ -3,6 +3,7 @@
 //! then the environment, then the file.
 
 mod deployments;
+mod figures;
 mod loads;
 mod programs;
 mod roles;
@@ -12,6 +13,7 @@ mod values;
 pub(crate) use deployments::{
     DemoArguments, KvArguments, KvQuestion, MembersArguments, RunArguments, UpArguments,
 };
+pub(crate) use figures::FigureArguments;
 pub(crate) use loads::{ArrivalsLike, BenchArguments, CompareArguments, LoadFlags, Thresholds};
 pub(crate) use programs::{P4Action, P4Arguments};
 pub(crate) use roles::{ReplicaAction, ReplicaArguments, RoleArguments, SwitchArguments};
@@ -81,6 +83,11 @@ pub(crate) enum Verb {
         before_help = "Examples:\n  downbeat compare spec-paxos vr:unbatched\n  downbeat compare rounds vr --replicas=3,5 --clients=1,16 --repetitions=5\n"
     )]
     Compare(CompareArguments),
+    /// Measure again what papers have published, and hold ours against it.
+    #[command(
+        before_help = "Examples:\n  downbeat figure\n  downbeat figure nsdi15-latency-throughput\n"
+    )]
+    Figure(FigureArguments),
     /// Run one software switch of a deployment.
     #[command(
         before_help = "Examples:\n  downbeat switch --deployment=runs/up/deployment.json\n  DOWNBEAT_DEPLOYMENT=runs/up/deployment.json downbeat switch\n"

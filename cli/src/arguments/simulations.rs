@@ -52,6 +52,10 @@ pub(crate) struct SimFlags {
     /// Clients never pause: for throughput.
     #[arg(long, env = "DOWNBEAT_STEADY")]
     pub(crate) steady: bool,
+    /// How long clients that never pause wait between an answer and their next request, in the
+    /// mean: for a load that stays the same.
+    #[arg(long, env = "DOWNBEAT_THINK", default_value = "0ns")]
+    pub(crate) think: VirtualTime,
     /// Numbers of the only faults of the schedule that happen, such as 3,7,12, or none.
     #[arg(long, env = "DOWNBEAT_ONLY_FAULTS")]
     pub(crate) only_faults: Option<OnlyFaults>,

@@ -199,21 +199,27 @@ impl ValueEnum for Protocol {
     }
 }
 
+/// The variant of a protocol that sends each request alone.
+const UNBATCHED: &str = "unbatched";
+/// The variant whose replicas do not ask each other for packets that they missed.
+const GAP_UNAWARE: &str = "gap-unaware";
+
 /// A protocol as it takes part in a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contestant {
     pub(crate) protocol: ProtocolName,
     pub(crate) batching: bool,
+    pub(crate) gap_awareness: bool,
 }
 
 impl Contestant {
     /// Its name on the command line and in results.
     pub(crate) fn name(self) -> String {
         let name = self.protocol.name();
-        if self.batching {
-            name.to_owned()
-        } else {
-            format!("{name}:unbatched")
+        match (self.batching, self.gap_awareness) {
+            (false, _) => format!("{name}:{UNBATCHED}"),
+            (true, false) => format!("{name}:{GAP_UNAWARE}"),
+            (true, true) => name.to_owned(),
         }
     }
 }
@@ -222,13 +228,17 @@ impl FromStr for Contestant {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, batching) = match text.split_once(':') {
-            None => (text, true),
-            Some((name, "unbatched")) => (name, false),
-            Some((_, other)) => {
-                return Err(format!("{other:?} is no variant; valid is unbatched"));
-            }
+        let (name, variant) = match text.split_once(':') {
+            None => (text, None),
+            Some((name, variant)) => (name, Some(variant)),
         };
+        if let Some(other) = variant.filter(|name| ![UNBATCHED, GAP_UNAWARE].contains(name)) {
+            return Err(format!(
+                "{other:?} is no variant; valid are {UNBATCHED} and {GAP_UNAWARE}"
+            ));
+        }
+        let batching = variant != Some(UNBATCHED);
+        let gap_awareness = variant != Some(GAP_UNAWARE);
         let protocol = ProtocolName::of_name(name).ok_or_else(|| {
             let valid = ProtocolName::ALL.map(ProtocolName::name).join(", ");
             format!("there is no protocol {name:?}; valid are {valid}")
@@ -236,7 +246,16 @@ impl FromStr for Contestant {
         if !batching && !protocol.has_batches_to_leave_out() {
             return Err(format!("protocol {name} has no batches to leave out"));
         }
-        Ok(Self { protocol, batching })
+        if !gap_awareness && protocol != ProtocolName::SpecPaxos {
+            return Err(format!(
+                "{GAP_UNAWARE} is a variant of spec-paxos only, not of {name}"
+            ));
+        }
+        Ok(Self {
+            protocol,
+            batching,
+            gap_awareness,
+        })
     }
 }
 
@@ -265,10 +284,16 @@ mod tests {
 
     #[test]
     fn contestants_are_protocols_and_variants() {
-        for name in ["rounds", "vr", "vr:unbatched", "unreplicated"] {
+        for name in [
+            "rounds",
+            "vr",
+            "vr:unbatched",
+            "spec-paxos:gap-unaware",
+            "unreplicated",
+        ] {
             assert_eq!(name.parse::<Contestant>().unwrap().name(), name);
         }
-        for wrong in ["paxos", "rounds:unbatched", "vr:fast"] {
+        for wrong in ["paxos", "rounds:unbatched", "vr:fast", "vr:gap-unaware"] {
             assert!(wrong.parse::<Contestant>().is_err(), "{wrong}");
         }
     }

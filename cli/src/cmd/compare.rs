@@ -2,19 +2,20 @@
 //! besides hits all of them alike.
 
 mod cell;
+mod plots;
 mod report;
+mod turn;
 
-use super::bench::{BenchResult, Group, MTU, application, load_settings, measure};
+pub(super) use turn::Turns;
+
 use super::roles::stop_on_signals;
-use crate::arguments::{CompareArguments, Contestant};
+use crate::arguments::CompareArguments;
 use crate::failure::Failure;
 use crate::output::Output;
 use bench::run_directory::RunDirectory;
-use bmv2_testbed::deployment::Harm;
-use cell::{Cell, Place, Turn};
-use link::StopFlag;
+use bench::sample::Place;
+use cell::{Cell, Turn};
 use std::fs;
-use std::path::Path;
 use std::time::SystemTime;
 
 /// Runs the verb.
@@ -23,6 +24,11 @@ pub(crate) fn run(arguments: &CompareArguments, output: Output) -> Result<(), Fa
     let run = RunDirectory::create(&arguments.runs, "compare", SystemTime::now())?;
     let folder = fs::canonicalize(run.path())?;
     let interrupted = stop_on_signals()?;
+    let turns = Turns {
+        fabric: arguments.fabric.0,
+        load: &arguments.load,
+        interrupted: &interrupted,
+    };
     let mut cells = Vec::new();
     for place in places(arguments) {
         let mut cell = Cell::new(place, &arguments.contestants);
@@ -36,9 +42,8 @@ pub(crate) fn run(arguments: &CompareArguments, output: Output) -> Result<(), Fa
                     arguments.repetitions
                 ));
                 let seed = arguments.seed.wrapping_add(repetition.into());
-                let measured =
-                    take_turn(arguments, place, *contestant, (seed, &turn), &interrupted)?;
-                cell.add(index, measured);
+                let numbers = turns.take(place, *contestant, (seed, &turn))?;
+                cell.add(index, Turn { seed, numbers });
             }
         }
         cells.push(cell);
@@ -55,50 +60,12 @@ fn places(arguments: &CompareArguments) -> Vec<Place> {
         for clients in &arguments.clients {
             for loss in &arguments.loss {
                 places.push(Place {
-                    replicas: *replicas,
-                    clients: *clients,
-                    loss: *loss,
+                    loss_ppm: loss.ppm(),
+                    rate_per_second: arguments.load.rate,
+                    ..Place::closed(*replicas, *clients)
                 });
             }
         }
     }
     places
-}
-
-/// One contestant, once.
-fn take_turn(
-    arguments: &CompareArguments,
-    place: Place,
-    contestant: Contestant,
-    (seed, folder): (u64, &Path),
-    interrupted: &StopFlag,
-) -> Result<Turn, Failure> {
-    let one_server = contestant.protocol.is_one_server();
-    let group = Group {
-        fabric: arguments.fabric.0,
-        protocol: contestant.protocol,
-        replicas: (!one_server).then_some(place.replicas),
-        application: application(&arguments.load),
-        mtu: MTU,
-        gap_awareness: true,
-        read_barrier: true,
-        batching: contestant.batching,
-        harm: Harm {
-            loss_ppm: place.loss.ppm(),
-            reorder_ppm: 0,
-            seed,
-        },
-    };
-    let deployment = group.plan(folder)?;
-    let load = load_settings(&arguments.load, place.clients, seed)?;
-    let measured = measure(&deployment, &load, seed, interrupted, Output::silent())?;
-    let result = BenchResult::new(&load, &deployment, &measured);
-    if !result.agrees {
-        return Err(Failure::Check(format!(
-            "{}: the replicas did not agree on one log in time; see {}",
-            contestant.name(),
-            folder.display()
-        )));
-    }
-    Ok(Turn::of(&result))
 }

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod figure;
 pub(crate) mod kv;
 pub(crate) mod members;
 pub(crate) mod p4;

@@ -76,6 +76,7 @@ pub(crate) fn settings(flags: &SimFlags) -> Result<Settings, Failure> {
             send_ns: flags.send_cost.0,
         },
         pauses: !flags.steady,
+        think_ns: flags.think.0,
         gap_awareness: flags.gap_awareness.map(Switch::is_on),
         batching: flags.batching.is_on(),
         only_invariant: flags.invariant.clone(),

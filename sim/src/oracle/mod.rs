@@ -106,7 +106,7 @@ impl Oracle {
         let client = |(index, address): (usize, HostAddress)| OracleClient {
             rotation: asks_one_member.then(|| Rotation::new(replicas, index)),
             core: ClientCore::new(ClientId(FIRST_ID + index as u64), address, agreement),
-            workload: Workload::new(seed, index, settings.keys),
+            workload: Workload::new(seed, index, settings.keys, settings.think_ns),
             call: None,
             told: None,
             was_set: false,

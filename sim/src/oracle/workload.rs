@@ -21,16 +21,19 @@ pub(super) struct Workload {
     client: usize,
     keys: u64,
     issued: usize,
+    /// See `Settings::think_ns`.
+    think_ns: u64,
 }
 
 impl Workload {
-    pub(super) fn new(seed: u64, client: usize, keys: u64) -> Self {
+    pub(super) fn new(seed: u64, client: usize, keys: u64, think_ns: u64) -> Self {
         let index = u16::try_from(client).expect("few clients");
         Self {
             draw: Draw::new(seed, Purpose::Client(index)),
             client,
             keys,
             issued: 0,
+            think_ns,
         }
     }
 
@@ -69,8 +72,16 @@ impl Workload {
         KvOperation::Set { key, value }
     }
 
-    /// When the client asks again after an answer: mostly at once, now and then at the next beat.
+    /// When the client asks again after an answer: mostly at once, now and then at the next beat;
+    /// or after a while of its own if it is one that thinks.
     pub(super) fn next_at(&mut self, now: Tick, beats: &[Tick]) -> Tick {
+        if self.think_ns > 0 {
+            // Not always the same while, or clients would ask in step for ever.
+            let while_ns = self
+                .draw
+                .below(self.think_ns.saturating_mul(2).saturating_add(1));
+            return Tick(now.0.saturating_add(while_ns));
+        }
         if self.draw.below(WAIT_EVERY) > 0 {
             now
         } else {
@@ -84,13 +95,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn clients_that_think_wait_so_long_in_the_mean_and_never_in_step() {
+        let mut workload = Workload::new(1, 3, 5, 1_000);
+        let waits: Vec<u64> = (0..1_000)
+            .map(|_| workload.next_at(Tick(50), &[]).0 - 50)
+            .collect();
+        let mean = waits.iter().sum::<u64>() / 1_000;
+        assert!((950..=1_050).contains(&mean), "{mean}");
+        assert!(waits.iter().all(|wait| *wait <= 2_000));
+        assert!(waits.iter().min() < Some(&100) && waits.iter().max() > Some(&1_900));
+    }
+
+    #[test]
     fn clients_that_wait_meet_at_the_next_beat() {
         let beats = [Tick(10), Tick(20)];
         assert_eq!(after(&beats, Tick(0)), Tick(10));
         assert_eq!(after(&beats, Tick(10)), Tick(20));
         assert_eq!(after(&beats, Tick(25)), Tick(25));
         let waits = |seed| {
-            let mut workload = Workload::new(seed, 3, 5);
+            let mut workload = Workload::new(seed, 3, 5, 0);
             (0..1_000)
                 .filter(|_| workload.next_at(Tick(0), &beats) > Tick(0))
                 .count()
@@ -102,7 +125,7 @@ mod tests {
     #[test]
     fn a_seed_is_a_promise_for_each_client() {
         let operations = |client| {
-            let mut workload = Workload::new(1, client, 5);
+            let mut workload = Workload::new(1, client, 5, 0);
             (0..9)
                 .map(|_| workload.next_operation())
                 .collect::<Vec<_>>()

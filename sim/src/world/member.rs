@@ -211,7 +211,7 @@ pub(super) fn restart(settings: &Settings, birth: Birth, boot: Boot) -> Option<B
     }
 }
 
-/// Whether [`restart`] gives a replica of this protocol.
+/// Whether `restart` gives a replica of this protocol.
 pub fn can_restart(protocol: ProtocolName) -> bool {
     !protocol.is_one_server()
 }
@@ -284,6 +284,7 @@ fn fast_paxos_config(settings: &Settings, birth: &Birth) -> fast_paxos::Config {
 fn mencius_config(settings: &Settings, birth: &Birth) -> mencius::Config {
     let mut config = mencius::Config::new(birth.me, birth.quorum);
     config.mutant = settings.mutant.and_then(Mutant::of_mencius);
+    config.batching = settings.batching;
     if settings.pauses {
         config.limits.history.retained_bytes = RETAINED_BYTES;
         config.limits.window = WINDOW_TURNS;

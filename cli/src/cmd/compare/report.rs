@@ -1,12 +1,17 @@
 //! What a comparison tells: a table, a sentence for each pair, and every turn as CSV and JSON.
 
+use super::super::figure::facts;
 use super::cell::{Cell, Measure};
+use super::plots;
 use crate::arguments::CompareArguments;
 use crate::failure::Failure;
 use crate::output::Output;
+use bench::html::{self, Part};
 use bench::machine::source_commit;
 use bench::run_directory::RunDirectory;
+use bench::sample::write_csv;
 use bench::spread::Spread;
+use bench::summary::Clock;
 use bench::table::{Column, Table};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -28,43 +33,37 @@ pub(super) fn write(
     run.write_facts(arguments.seed, source_commit(Path::new(".")))?;
     let all: Vec<_> = cells.iter().flat_map(objects).collect();
     run.write_json("compare.json", &all)?;
-    run.write_with("compare.csv", |out| {
-        writeln!(
-            out,
-            "contestant,replicas,clients,loss_ppm,turn,throughput_ops,p50_us,p99_us,\
-             bottleneck_us,capacity_ops"
-        )?;
-        for cell in cells {
-            for (contestant, turns) in &cell.contestants {
-                for (number, turn) in turns.iter().enumerate() {
-                    let place = cell.place;
-                    write!(
-                        out,
-                        "{},{},{},{},{}",
-                        contestant.name(),
-                        place.replicas,
-                        place.clients,
-                        place.loss.ppm(),
-                        number + 1
-                    )?;
-                    let numbers = [
-                        turn.throughput_ops,
-                        turn.p50_us,
-                        turn.p99_us,
-                        turn.bottleneck_us,
-                        turn.capacity_ops,
-                    ];
-                    for number in numbers {
-                        let text = number.map_or_else(String::new, |number| number.to_string());
-                        write!(out, ",{text}")?;
-                    }
-                    writeln!(out)?;
-                }
-            }
-        }
-        Ok(())
-    })?;
+    let samples: Vec<_> = cells.iter().flat_map(Cell::samples).collect();
+    run.write_with("compare.csv", |out| write_csv(out, &samples))?;
+    let plots = plots::draw(&samples)?;
+    for (name, svg) in &plots {
+        run.write_with(&format!("{name}.svg"), |out| out.write_all(svg.as_bytes()))?;
+    }
+    let page = page(run, arguments, cells, plots)?;
+    run.write_with("report.html", |out| out.write_all(page.as_bytes()))?;
     Ok(())
+}
+
+/// Tables, verdicts and plots as one file.
+fn page(
+    run: &RunDirectory,
+    arguments: &CompareArguments,
+    cells: &[Cell],
+    plots: Vec<(String, String)>,
+) -> Result<String, Failure> {
+    let mut parts = facts(run)?;
+    parts.push(Part::Text(format!(
+        "Real time of this machine, fabric {}, {} turns each: median (least to most).",
+        arguments.fabric.0.name(),
+        arguments.repetitions
+    )));
+    for cell in cells {
+        parts.push(Part::Heading(cell.place.to_string()));
+        parts.push(Part::Table(table(cell)));
+        parts.extend(verdicts(cell).into_iter().map(Part::Text));
+    }
+    parts.extend(plots.into_iter().map(|(_, svg)| Part::Svg(svg)));
+    Ok(html::page("downbeat compare", &parts))
 }
 
 /// A contestant's numbers in one place, and its ratios, as an object each.
@@ -74,7 +73,8 @@ fn objects(cell: &Cell) -> Vec<Value> {
             "contestant": cell.contestants[index].0.name(),
             "replicas": cell.place.replicas,
             "clients": cell.place.clients,
-            "loss_ppm": cell.place.loss.ppm(),
+            "loss_ppm": cell.place.loss_ppm,
+            "label": Clock::Wall.label(),
         });
         for (name, _, measure) in MEASURES {
             object[name] = json!(cell.spread(index, measure));
@@ -107,7 +107,10 @@ pub(super) fn print(
         "repetitions": arguments.repetitions,
         "results": run.path().display().to_string(),
     }));
-    output.line(&format!("results    {}", run.path().display()));
+    let path = run.path().display();
+    output.line(&format!(
+        "results    {path} (report.html has tables and plots)"
+    ));
 }
 
 fn table(cell: &Cell) -> Table {
@@ -117,11 +120,13 @@ fn table(cell: &Cell) -> Table {
         Column::number("p50 (µs)"),
         Column::number("p99 (µs)"),
         Column::number("capacity (requests/s)"),
+        Column::text("label"),
     ]);
     let text = |spread: Option<Spread>| spread.map_or_else(|| "-".to_owned(), |s| s.to_string());
     for (index, (contestant, _)) in cell.contestants.iter().enumerate() {
         let mut row = vec![contestant.name()];
         row.extend(MEASURES.map(|(_, _, measure)| text(cell.spread(index, measure))));
+        row.push(Clock::Wall.label().to_owned());
         table.row(row);
     }
     table
