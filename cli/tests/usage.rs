@@ -55,7 +55,7 @@ fn mistakes_are_told_with_what_is_valid() {
             vec!["sim", "--replicas=3,4"],
             "a group of 4 replicas is not possible: valid are 1, 3",
         ),
-        (vec!["sim", "--clients=65"], "valid are 1 to 64"),
+        (vec!["sim", "--clients=225"], "valid are 1 to 224"),
         (
             vec!["sim", "--operations=0"],
             "operations must be at least 1",

@@ -21,8 +21,9 @@ const SPARES: usize = 2;
 /// Group sizes of successive seeds when none is given.
 pub const SIZES: [usize; 3] = [3, 5, 7];
 
-/// The most clients of a run: each is a host on a port of the switch of its own.
-pub const MAX_CLIENTS: usize = 64;
+/// The most clients of a run: each is a host on a port of the switch of its own, of which a
+/// topology has 250.
+pub const MAX_CLIENTS: usize = 224;
 
 /// What a replica's processor takes for a message, in nanoseconds. All 0: nothing takes time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -418,10 +419,10 @@ mod tests {
         );
         assert!(
             wrong(Settings {
-                clients: 65,
+                clients: 225,
                 ..Settings::default()
             })
-            .contains("1 to 64")
+            .contains("1 to 224")
         );
         assert!(
             wrong(Settings {

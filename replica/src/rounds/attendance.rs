@@ -23,6 +23,11 @@ impl Attendance {
         if stamp.closed_round <= self.round {
             return;
         }
+        if self.round == RoundNumber::default() {
+            // Rounds are counted from an hour that is long past: who was not heard yet is silent
+            // since this replica began to listen, not since then.
+            self.last = [stamp.closed_round; MAX_REPLICAS];
+        }
         self.round = stamp.closed_round;
         self.members = stamp.closed_members;
         self.round_shift = stamp.round_shift;
@@ -88,7 +93,17 @@ mod tests {
     #[test]
     fn rounds_of_a_lying_root_do_not_overflow() {
         let mut attendance = Attendance::default();
+        attendance.note(&stamp(1, 0b001));
         attendance.note(&stamp(u64::MAX, 0b001));
-        assert_eq!(attendance.silent_us()[..2], [0, u64::MAX]);
+        assert_eq!(attendance.silent_us()[..2], [0, u64::MAX - (1 << 8)]);
+    }
+
+    #[test]
+    fn who_was_never_heard_is_silent_since_the_first_stamp() {
+        let mut attendance = Attendance::default();
+        attendance.note(&stamp(1 << 40, 0b001));
+        assert_eq!(attendance.silent_us()[..2], [0, 0]);
+        attendance.note(&stamp((1 << 40) + 3, 0b001));
+        assert_eq!(attendance.silent_us()[..2], [0, 3 << 8]);
     }
 }

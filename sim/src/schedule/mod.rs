@@ -22,7 +22,7 @@ use wire::Tick;
 pub struct HostSet {
     /// Replicas.
     pub replicas: u16,
-    /// Clients.
+    /// Clients; those from the 64th on are as the one 64 before.
     pub clients: u64,
 }
 
@@ -40,7 +40,7 @@ impl HostSet {
 
     /// Whether a client is in it.
     pub fn has_client(self, index: usize) -> bool {
-        index < 64 && self.clients & (1 << index) != 0
+        self.clients & (1 << (index % 64)) != 0
     }
 }
 

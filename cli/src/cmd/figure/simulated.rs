@@ -149,6 +149,8 @@ impl Job {
                 replicas
             }],
             clients: clients as usize,
+            // The checker looks at one key at a time, and at all orders of what overlaps there.
+            keys: u64::from(clients).max(Settings::default().keys),
             profile: Profile::None,
             steady: Noise {
                 loss_ppm,
