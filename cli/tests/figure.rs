@@ -65,6 +65,19 @@ fn without_a_name_all_are_listed_with_what_they_show() {
     assert!(!folder.path().join("runs").exists(), "a list is no run");
 }
 
+fn each_contestant_has_a_row_for_each_load(csv: &str) {
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    for clients in ["1", "4", "16", "64", "224"] {
+        let so_many = rows.iter().filter(|row| row[3] == clients);
+        assert_eq!(so_many.count(), CONTESTANTS.len(), "{clients}: {csv}");
+    }
+    assert!(
+        rows[1..]
+            .iter()
+            .all(|row| row[1] == "virtual" && row.len() == rows[0].len())
+    );
+}
+
 #[test]
 fn a_figure_is_a_table_raw_results_plots_and_a_report() {
     let folder = tempfile::tempdir().unwrap();
@@ -81,16 +94,7 @@ fn a_figure_is_a_table_raw_results_plots_and_a_report() {
     assert!(!text.lines().any(|line| line.ends_with("  real")), "{text}");
 
     let csv = read(folder.path(), "samples.csv");
-    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
-    for clients in ["1", "4", "16", "64", "224"] {
-        let so_many = rows.iter().filter(|row| row[3] == clients);
-        assert_eq!(so_many.count(), CONTESTANTS.len(), "{clients}: {csv}");
-    }
-    assert!(
-        rows[1..]
-            .iter()
-            .all(|row| row[1] == "virtual" && row.len() == rows[0].len())
-    );
+    each_contestant_has_a_row_for_each_load(&csv);
     let samples: Vec<Value> = serde_json::from_str(&read(folder.path(), "samples.json")).unwrap();
     // The row is made of the raw results: the best of each, turn by turn.
     let best = |names: &[&str]| {
